@@ -1,0 +1,4 @@
+//! The program behind the book.
+
+pub mod course;
+pub mod problem;

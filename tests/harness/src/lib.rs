@@ -1,0 +1,23 @@
+//! What every test of a step needs, and every transcript of the book: a
+//! sandbox, running programs, and a deadline on every wait.
+//!
+//! Nothing here sleeps. A test waits for the line that a program prints, for
+//! its end, or for a connection, and a wait that lasts longer than
+//! [`DEADLINE`] is a failure. Nothing that is started outlives its test: a
+//! [`Program`] that is dropped is killed with its whole process group, and a
+//! watchdog does the same for a test that is killed itself.
+
+mod program;
+mod sandbox;
+mod watchdog;
+
+pub use program::{Exit, Program, WaitError};
+pub use rustix::process::Signal;
+pub use sandbox::Sandbox;
+
+use std::time::Duration;
+
+/// How long any wait may last before it counts as a hang.
+///
+/// Far longer than anything takes, so that a busy machine is no failure.
+pub const DEADLINE: Duration = Duration::from_secs(20);
