@@ -48,6 +48,9 @@ fn three_writes_are_one_message() {
     let mut client = sandbox.connect("mysocket");
     server.expect("accepted connection 1 from (unnamed)");
     for part in ["one", "two", "three"] {
+        // Asleep, the server has read all that came before.
+        #[cfg(target_os = "linux")]
+        harness::wait_for_state(&server, 'S');
         client.write_all(part.as_bytes()).unwrap();
     }
     drop(client);
@@ -59,12 +62,14 @@ fn a_message_may_come_byte_by_byte() {
     let sandbox = Sandbox::new();
     let mut server = start_server(&sandbox);
     let mut client = sandbox.connect("mysocket");
-    // ü is two bytes: the server must not look at half of it.
+    server.expect("accepted connection 1 from (unnamed)");
+    // ü is two bytes: half of it is not text yet.
     for byte in "Grüße!".bytes() {
+        #[cfg(target_os = "linux")]
+        harness::wait_for_state(&server, 'S');
         client.write_all(&[byte]).unwrap();
     }
     drop(client);
-    server.expect("accepted connection 1 from (unnamed)");
     server.expect(r#"received 8 bytes: "Grüße!""#);
 }
 
