@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
-use harness::{DEADLINE, Program, Sandbox, Signal};
+use harness::{DEADLINE, Program, Sandbox};
 use predicates::str::contains;
 
 /// A server that is ready.
@@ -49,12 +49,12 @@ fn connections_stay_open() {
 fn a_client_connects_before_the_server_accepts() {
     let sandbox = Sandbox::new();
     let mut server = start_server(&sandbox);
-    server.signal(Signal::STOP).unwrap();
+    server.signal(harness::Signal::STOP).unwrap();
     harness::wait_for_state(&server, 'T');
     let mut client = UnixStream::connect(sandbox.join("mysocket")).unwrap();
     client.write_all(b"Hello?").unwrap();
 
-    server.signal(Signal::CONT).unwrap();
+    server.signal(harness::Signal::CONT).unwrap();
     server.expect("accepted connection 1 from (unnamed)");
 }
 

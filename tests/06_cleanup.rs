@@ -70,10 +70,13 @@ mod when_it_ends {
     #[test]
     fn a_client_whose_message_is_refused_was_served() {
         let sandbox = Sandbox::new();
-        let mut server = start_server(&sandbox, &["1"]);
+        let mut server = start_server(&sandbox, &["2"]);
         sandbox.connect("mysocket").write_all(b"\xff\xfe").unwrap();
         server.expect("accepted connection 1 from (unnamed)");
         server.expect_containing("connection 1: the message is not text");
+        sandbox.connect("mysocket").write_all(&[b'x'; 65537]).unwrap();
+        server.expect("accepted connection 2 from (unnamed)");
+        server.expect("connection 2: the message is longer than 65536 bytes");
         assert_eq!(server.expect_end(), Exit::Code(0));
         assert_eq!(sandbox.files(), NOTHING);
     }
