@@ -1,1 +1,173 @@
+//! What step 3 promises: the client connects to `mysocket`, says so and exits
+//! with code 0, whether the server has accepted it yet or not. Where it cannot
+//! connect, it says why and exits with code 1. The server is that of step 2.
 
+use std::fs::{self, Permissions};
+use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::{UnixDatagram, UnixListener};
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use assert_cmd::cargo::cargo_bin;
+use harness::{DEADLINE, Sandbox, accept, unprivileged};
+use predicates::str::contains;
+
+/// Runs the client until it ends.
+fn run_client(sandbox: &Sandbox) -> Assert {
+    let client = sandbox.command(cargo_bin!("step3-client"));
+    Command::from_std(client).timeout(DEADLINE).assert()
+}
+
+/// Runs the client where it cannot connect because of `cause`.
+#[track_caller]
+fn expect_failure(sandbox: &Sandbox, cause: &str) {
+    run_client(sandbox)
+        .code(1)
+        .stdout("")
+        .stderr(contains("cannot connect to mysocket"))
+        .stderr(contains(cause));
+}
+
+#[test]
+fn the_client_connects_and_the_server_accepts_it() {
+    let sandbox = Sandbox::new();
+    let mut server = sandbox.start(cargo_bin!("step3-server"), &[]);
+    server.expect("listening on mysocket");
+    for number in 1..=3 {
+        run_client(&sandbox).code(0).stdout("connected to mysocket\n");
+        server.expect(&format!("accepted connection {number} from (unnamed)"));
+    }
+}
+
+#[test]
+fn to_be_connected_is_not_yet_to_be_accepted() {
+    let sandbox = Sandbox::new();
+    let listener = UnixListener::bind(sandbox.join("mysocket")).unwrap();
+    run_client(&sandbox).code(0).stdout("connected to mysocket\n");
+    accept(&listener);
+}
+
+#[test]
+fn the_client_writes_nothing_and_hangs_up() {
+    let sandbox = Sandbox::new();
+    let listener = UnixListener::bind(sandbox.join("mysocket")).unwrap();
+    run_client(&sandbox).success();
+    let mut received = Vec::new();
+    accept(&listener).read_to_end(&mut received).unwrap();
+    assert_eq!(received, b"");
+}
+
+#[test]
+fn there_is_no_such_name() {
+    expect_failure(&Sandbox::new(), "No such file or directory");
+}
+
+#[test]
+fn a_symlink_leads_nowhere() {
+    let sandbox = Sandbox::new();
+    symlink("nothing", sandbox.join("mysocket")).unwrap();
+    expect_failure(&sandbox, "No such file or directory");
+}
+
+#[test]
+fn the_server_has_ended_and_left_its_name() {
+    let sandbox = Sandbox::new();
+    let mut server = sandbox.start(cargo_bin!("step3-server"), &[]);
+    server.expect("listening on mysocket");
+    server.kill();
+    expect_failure(&sandbox, "Connection refused");
+}
+
+#[test]
+fn a_regular_file_has_the_name() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.join("mysocket"), "precious").unwrap();
+    expect_failure(&sandbox, "Connection refused");
+}
+
+#[test]
+fn a_directory_has_the_name() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.join("mysocket")).unwrap();
+    expect_failure(&sandbox, "Connection refused");
+}
+
+#[test]
+fn the_socket_is_of_another_type() {
+    let sandbox = Sandbox::new();
+    let _datagrams = UnixDatagram::bind(sandbox.join("mysocket")).unwrap();
+    expect_failure(&sandbox, "Protocol wrong type for socket");
+}
+
+#[test]
+fn to_connect_takes_the_permission_to_write() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.join("mysocket");
+    let _listener = UnixListener::bind(&path).unwrap();
+
+    fs::set_permissions(&path, Permissions::from_mode(0o555)).unwrap();
+    let client = unprivileged(&sandbox, cargo_bin!("step3-client"));
+    Command::from_std(client)
+        .timeout(DEADLINE)
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("cannot connect to mysocket"))
+        .stderr(contains("Permission denied"));
+
+    fs::set_permissions(&path, Permissions::from_mode(0o222)).unwrap();
+    let client = unprivileged(&sandbox, cargo_bin!("step3-client"));
+    Command::from_std(client).timeout(DEADLINE).assert().success();
+}
+
+#[test]
+fn to_connect_takes_the_permission_to_search_the_directory() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.join("closed")).unwrap();
+    let path = sandbox.join("closed/mysocket");
+    let _listener = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+    symlink("closed/mysocket", sandbox.join("mysocket")).unwrap();
+
+    let searchable = |mode| {
+        let permissions = Permissions::from_mode(mode);
+        fs::set_permissions(sandbox.join("closed"), permissions).unwrap();
+    };
+    let client = unprivileged(&sandbox, cargo_bin!("step3-client"));
+    let mut client = Command::from_std(client);
+    client.timeout(DEADLINE);
+    searchable(0o666);
+    let failed = client.assert().code(1).stdout("");
+    failed.stderr(contains("Permission denied"));
+    // Also lets us remove the directory again.
+    searchable(0o777);
+    client.assert().success();
+}
+
+/// The kernel lets one client more than the backlog wait to be accepted. The
+/// next one is not refused: its connect(2) blocks until there is room.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_client_waits_while_the_backlog_is_full() {
+    use rustix::net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen,
+        socket_with,
+    };
+
+    let sandbox = Sandbox::new();
+    let address = SocketAddrUnix::new(sandbox.join("mysocket")).unwrap();
+    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
+    bind(&socket, &address).unwrap();
+    listen(&socket, 0).unwrap();
+    let listener = UnixListener::from(socket);
+
+    let mut first = sandbox.start(cargo_bin!("step3-client"), &[]);
+    first.expect("connected to mysocket");
+    let mut second = sandbox.start(cargo_bin!("step3-client"), &[]);
+    harness::wait_for_state(&second, 'S');
+
+    accept(&listener);
+    second.expect("connected to mysocket");
+}

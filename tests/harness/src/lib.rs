@@ -7,13 +7,21 @@
 //! [`Program`] that is dropped is killed with its whole process group, and a
 //! watchdog does the same for a test that is killed itself.
 
+mod accept;
+#[cfg(target_os = "linux")]
+mod linux;
 mod program;
 mod sandbox;
+mod unprivileged;
 mod watchdog;
 
+pub use accept::accept;
+#[cfg(target_os = "linux")]
+pub use linux::{limit_descriptors, wait_for_state};
 pub use program::{Exit, Program, WaitError};
 pub use rustix::process::Signal;
 pub use sandbox::Sandbox;
+pub use unprivileged::unprivileged;
 
 use std::time::Duration;
 

@@ -13,9 +13,11 @@ fn main() -> anyhow::Result<()> {
         .with_context(|| format!("cannot bind {SOCKET_PATH}"))?;
     println!("listening on {SOCKET_PATH}");
 
-    for number in 1u64.. {
+    let mut number = 0u64;
+    loop {
         match listener.accept() {
             Ok((stream, address)) => {
+                number += 1;
                 println!("accepted connection {number} from {address:?}");
                 if let Err(error) = handle_client(stream) {
                     eprintln!("connection {number}: {error:#}");
@@ -24,7 +26,6 @@ fn main() -> anyhow::Result<()> {
             Err(error) => eprintln!("cannot accept: {error}"),
         }
     }
-    Ok(())
 }
 
 /// A message is all that a client writes until it closes its end.

@@ -27,9 +27,11 @@ fn main() -> anyhow::Result<()> {
         SocketName { identity: identity_of_file().context(SOCKET_PATH)? };
     println!("listening on {SOCKET_PATH}");
 
-    for number in 1..=clients {
+    let mut number = 0u64;
+    while number < clients {
         match listener.accept() {
             Ok((stream, address)) => {
+                number += 1;
                 println!("accepted connection {number} from {address:?}");
                 if let Err(error) = handle_client(stream) {
                     eprintln!("connection {number}: {error:#}");
@@ -51,10 +53,13 @@ fn remove_stale_socket() -> anyhow::Result<()> {
     }
     match UnixStream::connect(SOCKET_PATH) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            fs::remove_file(SOCKET_PATH).context("cannot remove it")
+            fs::remove_file(SOCKET_PATH)
+                .with_context(|| format!("cannot remove {SOCKET_PATH}"))
         }
         Ok(_) => bail!("a server is already listening on {SOCKET_PATH}"),
-        Err(error) => Err(error).context("cannot tell whose socket it is"),
+        Err(error) => Err(error).with_context(|| {
+            format!("cannot tell whether a server listens on {SOCKET_PATH}")
+        }),
     }
 }
 
