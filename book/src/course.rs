@@ -78,6 +78,18 @@ impl Course {
         self.steps.iter().find(|step| step.stem == stem)
     }
 
+    /// Whether the step with this package has this binary.
+    pub fn has(&self, package: &str, binary: &str) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| {
+            step.package == package
+                && step
+                    .files
+                    .iter()
+                    .any(|file| file.binary.as_deref() == Some(binary))
+        })
+    }
+
     /// The step before `step`, if it is not the first.
     pub fn before(&self, step: &Step) -> Option<&Step> {
         self.steps.iter().find(|other| other.number + 1 == step.number)

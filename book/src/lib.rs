@@ -2,3 +2,4 @@
 
 pub mod course;
 pub mod problem;
+pub mod transcript;

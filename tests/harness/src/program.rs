@@ -1,11 +1,12 @@
 use std::fmt;
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{
     Pid, Signal, kill_process_group, test_kill_process_group,
@@ -233,7 +234,41 @@ impl Program {
 
     /// Whether anything that it started, or it itself, is still running.
     pub fn left_something_running(&self) -> bool {
-        test_kill_process_group(self.group).is_ok()
+        !self.left_running().is_empty()
+    }
+
+    /// What of its process group is still running: a name and a process id
+    /// each, as `sleep (4711)`. Where there is no `/proc`, the group's number
+    /// stands for all of them.
+    pub fn left_running(&self) -> Vec<String> {
+        if test_kill_process_group(self.group).is_err() {
+            return Vec::new();
+        }
+        let group = self.id();
+        match members(group) {
+            Ok(names) => names,
+            Err(_) => vec![format!("process group {group}")],
+        }
+    }
+
+    /// Waits at most `limit` until nothing of its process group runs.
+    ///
+    /// A group that Ctrl-C ends does not end all at once: the shell may be
+    /// gone a moment before the program that it had started.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::TimedOut`] when something still runs.
+    pub fn wait_for_all(&self, limit: Duration) -> Result<(), WaitError> {
+        let deadline = Instant::now() + limit;
+        // No event says that somebody else's child has ended.
+        while self.left_something_running() {
+            if Instant::now() > deadline {
+                return Err(WaitError::TimedOut);
+            }
+            thread::park_timeout(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Kills it and all that it started, as `kill -9` does, and reaps it.
@@ -245,6 +280,33 @@ impl Program {
             self.exit = self.end.recv().ok();
         }
     }
+}
+
+/// The processes of `group` that run, from proc_pid_stat(5): `pid (name) state
+/// parent group …`. One that has ended and was not reaped yet (a zombie, state
+/// Z) does not run: who reaps an orphan, and when, is not the program's doing.
+fn members(group: i32) -> io::Result<Vec<String>> {
+    let mut members = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        // A process may end while we look at it.
+        let Ok(stat) = fs::read_to_string(entry?.path().join("stat")) else {
+            continue;
+        };
+        // The name may hold anything, parentheses included.
+        let Some((pid_and_name, rest)) = stat.rsplit_once(") ") else {
+            continue;
+        };
+        let fields: Vec<&str> = rest.split(' ').collect();
+        let runs = !matches!(fields.first(), Some(&"Z" | &"X"));
+        let is_member = fields.get(2).and_then(|text| text.parse().ok());
+        if runs
+            && is_member == Some(group)
+            && let Some((pid, name)) = pid_and_name.split_once(" (")
+        {
+            members.push(format!("{name} ({pid})"));
+        }
+    }
+    Ok(members)
 }
 
 impl Drop for Program {

@@ -44,6 +44,7 @@ pub fn forget(group: Pid) {
     say('-', group);
 }
 
+#[expect(clippy::zombie_processes, reason = "the watchdog outlives us")]
 fn say(change: char, group: Pid) {
     let pipe = PIPE.get_or_init(|| {
         let mut shell = Command::new("sh")

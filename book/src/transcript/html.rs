@@ -1,0 +1,159 @@
+//! How a page shows a transcript: a column for each terminal, time flows down.
+//!
+//! The elements stand in the order of time, so that a screen reader, a narrow
+//! window and a page without CSS have them in that order. What is typed is
+//! `kbd`, what is printed is `samp`. Prompts come from the style sheet
+//! (`theme/transcript.css`) and are never copied.
+
+use std::fmt::Write;
+
+use super::{Event, Transcript};
+
+impl Transcript {
+    /// The transcript as one block of HTML, without an empty line in it (which
+    /// would end the block in Markdown). `id` becomes the figure's id.
+    pub fn html(&self, id: &str) -> String {
+        let mut html = format!(
+            "<figure class=\"transcript\" id=\"{}\" data-terminals=\"{}\">\n",
+            escape(id),
+            self.terminals.len()
+        );
+        self.write_caption(&mut html);
+        let columns: Vec<String> = (0..self.terminals.len())
+            .map(|terminal| format!("minmax(0,{}fr)", self.width(terminal)))
+            .collect();
+        let columns = columns.join(" ");
+        put(
+            &mut html,
+            format_args!(
+                "<div class=\"terminals\" style=\"--columns:{columns}\">\n"
+            ),
+        );
+        self.write_titles(&mut html);
+        self.write_turns(&mut html);
+        html.push_str("</div>\n</figure>\n");
+        html
+    }
+
+    /// What the reader needs to do the same.
+    fn write_caption(&self, html: &mut String) {
+        let mut needs: Vec<String> = self
+            .needs
+            .iter()
+            .map(|tool| format!("<span>needs {}</span>", escape(tool)))
+            .collect();
+        if self.linux {
+            needs.push("<span>Linux only</span>".to_owned());
+        }
+        if !needs.is_empty() {
+            let needs = needs.join(" ");
+            put(html, format_args!("<figcaption>{needs}</figcaption>\n"));
+        }
+    }
+
+    /// A title bar over each column. What it says is also said at each turn.
+    fn write_titles(&self, html: &mut String) {
+        for (terminal, name) in self.terminals.iter().enumerate() {
+            let column = terminal + 1;
+            let color = color(terminal);
+            put(
+                html,
+                format_args!(
+                    "<div class=\"screen {color}\" style=\"--column:{column}\" \
+                     aria-hidden=\"true\"><span>{name}</span></div>\n"
+                ),
+            );
+        }
+    }
+
+    /// What happens in one terminal until it is another's turn.
+    fn write_turns(&self, html: &mut String) {
+        let turns = self.entries.chunk_by(|a, b| a.terminal == b.terminal);
+        // The first row holds the titles.
+        for (turn, row) in turns.zip(2..) {
+            let terminal = turn[0].terminal;
+            let color = color(terminal);
+            let column = terminal + 1;
+            put(
+                html,
+                format_args!(
+                    "<div class=\"turn {color}\" \
+                     style=\"--column:{column};--row:{row}\">"
+                ),
+            );
+            let name = &self.terminals[terminal];
+            if !name.is_empty() {
+                put(html, format_args!("<span class=\"who\">{name}</span>"));
+            }
+            html.push('\n');
+            for entry in turn {
+                put(html, format_args!("{}\n", line(&entry.event)));
+            }
+            html.push_str("</div>\n");
+        }
+    }
+
+    /// How much room a terminal needs beside the others: its longest line, in
+    /// columns, but neither nothing nor all.
+    fn width(&self, terminal: usize) -> usize {
+        let lines = self
+            .entries
+            .iter()
+            .filter(|entry| entry.terminal == terminal)
+            .map(|entry| entry.event.to_string().chars().count());
+        lines.max().unwrap_or(0).clamp(24, 44)
+    }
+}
+
+/// One entry, without the name of its terminal.
+fn line(event: &Event) -> String {
+    match event {
+        Event::Command(command) => format!(
+            "<div class=\"command\"><kbd>{}</kbd></div>",
+            escape(command)
+        ),
+        Event::Printed(text) => {
+            format!(
+                "<div class=\"printed\"><samp>{}</samp></div>",
+                escape(text)
+            )
+        }
+        Event::Typed(text) => {
+            format!("<div class=\"typed\"><kbd>{}</kbd></div>", escape(text))
+        }
+        Event::Interrupt => key("C"),
+        Event::EndOfInput => key("D"),
+        Event::ExitCode(code) => {
+            format!("<div class=\"exit\">exit code {code}</div>")
+        }
+    }
+}
+
+fn key(letter: &str) -> String {
+    format!("<div class=\"key\"><kbd>Ctrl</kbd>+<kbd>{letter}</kbd></div>")
+}
+
+/// The class that gives a terminal its color. There are four, and then the
+/// first again: it is the name that tells terminals apart.
+fn color(terminal: usize) -> &'static str {
+    ["color1", "color2", "color3", "color4"][terminal % 4]
+}
+
+fn put(html: &mut String, arguments: std::fmt::Arguments) {
+    html.write_fmt(arguments).expect("a string takes everything");
+}
+
+/// Text as HTML, in an element or in a quoted attribute.
+fn escape(text: &str) -> String {
+    let mut html = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            c => html.push(c),
+        }
+    }
+    html
+}

@@ -1,0 +1,250 @@
+//! Transcripts: what is typed and printed in one or more terminals.
+//!
+//! A transcript is written once, as a `console` block of a chapter, and is at
+//! the same time what the reader sees and a test that it is true:
+//!
+//! ````text
+//! ```console
+//! server$ cargo run -p step3
+//! server| listening on mysocket
+//! client$ cargo run -p step3 --bin step3-client
+//! client| connected to mysocket
+//! server| accepted connection 1 from (unnamed)
+//! server^C
+//! ```
+//! ````
+//!
+//! # The notation
+//!
+//! | line            | what happens                                          |
+//! |-----------------|-------------------------------------------------------|
+//! | `name$ command` | the command is typed at the prompt of this terminal   |
+//! | `name\| text`   | a line is printed                                     |
+//! | `name> text`    | a line is typed into the running program              |
+//! | `name^C`        | Ctrl-C: SIGINT to all that the command started        |
+//! | `name^D`        | Ctrl-D: the end of the program's input                |
+//! | `name? 1`       | the exit code; 128 + the signal where a signal killed |
+//!
+//! A name is made of `a-z`, `0-9` and `-`, and begins with a letter. In a
+//! transcript with one terminal, it is left out: `$ ls`, `| mysocket`, `^C`.
+//! An empty line that is printed is `server|` and no more. Options follow
+//! `console` after commas: `needs=socat` (once for each tool) and `linux`.
+//!
+//! # What it means
+//!
+//! Entries are played in order, in an empty directory, with umask 022, and
+//! each waits for the one before it: a printed line until it is printed.
+//!
+//! A command runs until its last entry. When that has been played, the command
+//! must end by itself, before the next entry is played: that is why a client
+//! that has been shown to the end is done when the next line begins. A program
+//! that goes on while others act has a later entry, `server^C` for example, or
+//! `server? 0` where it ends by itself and prints nothing.
+//!
+//! Its exit code must then be 0, or it must have ended by the Ctrl-C of the
+//! transcript, or `name? 1` says otherwise.
+//!
+//! Each command has a shell of its own (`sh -c`), so `cd` and the like would
+//! have no effect on the next command and are refused outside of parentheses.
+//! The process id of what runs in the terminal `server` is `$server` in the
+//! commands of the other terminals: `other$ kill -9 $server`. (A `-` in a name
+//! becomes `_`.) Readers put the number there. It is the program's own where
+//! the command is one program of a step, or one tool, and no more; else it is
+//! the shell's.
+//!
+//! `cargo run -p step3 …` and `target/debug/step3-server` mean the program as
+//! Cargo has just built it; what Cargo itself would print is left out.
+//!
+//! White space at the end of a printed line, which nobody can see, does not
+//! count. Control characters are shown as `cat -v` shows them.
+
+pub mod compare;
+mod html;
+mod parse;
+mod play;
+mod programs;
+mod record;
+
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+pub use parse::find;
+pub use play::{Failure, play};
+pub use programs::Programs;
+pub use record::{Recording, record};
+
+use crate::course::Course;
+use crate::problem::Problem;
+
+/// A tool that a transcript may need besides the POSIX utilities.
+struct Tool {
+    name: &'static str,
+    /// Whether it shows what others on the machine do. Two transcripts in
+    /// which `mysocket` is listening would see each other's.
+    sees_others: bool,
+}
+
+/// All the tools that a transcript may need. One that is used and not declared
+/// is an error, and so is one that is declared and not used.
+const TOOLS: &[Tool] = &[
+    Tool { name: "curl", sees_others: false },
+    Tool { name: "logger", sees_others: false },
+    Tool { name: "lsof", sees_others: true },
+    Tool { name: "nc", sees_others: false },
+    Tool { name: "pgrep", sees_others: true },
+    Tool { name: "pkill", sees_others: true },
+    Tool { name: "python3", sees_others: false },
+    Tool { name: "setpriv", sees_others: false },
+    Tool { name: "socat", sees_others: false },
+    Tool { name: "ss", sees_others: true },
+    Tool { name: "strace", sees_others: false },
+    Tool { name: "systemd-notify", sees_others: false },
+    Tool { name: "systemd-socket-activate", sees_others: false },
+    Tool { name: "unshare", sees_others: false },
+];
+
+/// What is typed and printed in one or more terminals, in the order of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transcript {
+    /// The file that it stands in, relative to the repository's root.
+    pub file: PathBuf,
+    /// The line in the file at which its first entry stands, from 1.
+    pub line: usize,
+    /// The tools that it needs (`needs=socat`), as they were declared.
+    pub needs: Vec<String>,
+    /// Whether it is true on Linux only (`linux`).
+    pub linux: bool,
+    /// The names of its terminals, in the order in which they appear. A single
+    /// terminal may have the empty name.
+    pub terminals: Vec<String>,
+    /// What happens, one entry for each line. Never empty.
+    pub entries: Vec<Entry>,
+}
+
+/// One line of a transcript.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The terminal in which it happens: an index into
+    /// [`Transcript::terminals`].
+    pub terminal: usize,
+    /// What happens.
+    pub event: Event,
+}
+
+/// What happens in a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// `$ command`: a command is typed at the prompt.
+    Command(String),
+    /// `| text`: a line is printed.
+    Printed(String),
+    /// `> text`: a line is typed into the running program.
+    Typed(String),
+    /// `^C`: all that the command started is interrupted.
+    Interrupt,
+    /// `^D`: the program's input ends.
+    EndOfInput,
+    /// `? 1`: the command has ended with this code.
+    ExitCode(i32),
+}
+
+impl Transcript {
+    /// Where the entry with this index stands.
+    pub fn line_of(&self, entry: usize) -> usize {
+        self.line + entry
+    }
+
+    /// Why it cannot be played on this machine: `needs socat`, if there is no
+    /// such tool here.
+    pub fn missing(&self) -> Option<String> {
+        if self.linux && !cfg!(target_os = "linux") {
+            return Some("needs Linux".to_owned());
+        }
+        let tool = self.needs.iter().find(|tool| !is_installed(tool))?;
+        Some(format!("needs {tool}"))
+    }
+
+    /// Whether it has to be played while no other is.
+    fn sees_others(&self) -> bool {
+        let tool = |name: &String| TOOLS.iter().find(|t| t.name == name);
+        self.needs.iter().filter_map(tool).any(|tool| tool.sees_others)
+    }
+
+    /// Whether the entry with this index is the last of its command: after it,
+    /// the command must end.
+    fn ends_command(&self, entry: usize) -> bool {
+        let terminal = self.entries[entry].terminal;
+        let mut later = self.entries[entry + 1..]
+            .iter()
+            .filter(|later| later.terminal == terminal);
+        match later.next() {
+            Some(next) => matches!(next.event, Event::Command(_)),
+            None => true,
+        }
+    }
+
+    /// An entry in the notation, without a line feed.
+    fn notation(&self, entry: &Entry) -> String {
+        format!("{}{}", self.terminals[entry.terminal], entry.event)
+    }
+}
+
+/// Prints the entries in the notation in which they were written.
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        for entry in &self.entries {
+            writeln!(f, "{}", self.notation(entry))?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints an entry in the notation, without the name of its terminal.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Event::Command(command) => write!(f, "$ {command}"),
+            Event::Printed(text) if text.is_empty() => write!(f, "|"),
+            Event::Printed(text) => write!(f, "| {text}"),
+            Event::Typed(text) if text.is_empty() => write!(f, ">"),
+            Event::Typed(text) => write!(f, "> {text}"),
+            Event::Interrupt => write!(f, "^C"),
+            Event::EndOfInput => write!(f, "^D"),
+            Event::ExitCode(code) => write!(f, "? {code}"),
+        }
+    }
+}
+
+/// The files of all chapters, sorted, relative to the repository's root. None
+/// where there is no folder for them.
+///
+/// # Errors
+///
+/// A folder that cannot be read.
+pub fn chapters(course: &Course) -> Result<Vec<PathBuf>, Problem> {
+    let folder = Path::new("book/chapters");
+    let cannot_read = |error| {
+        Problem::new(folder, 0, format!("cannot read this folder: {error}"))
+    };
+    let mut files = Vec::new();
+    let entries = match fs::read_dir(course.root.join(folder)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(files),
+        entries => entries.map_err(cannot_read)?,
+    };
+    for entry in entries {
+        let file = folder.join(entry.map_err(cannot_read)?.file_name());
+        if file.extension().is_some_and(|extension| extension == "md") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a program of this name is found through `PATH`.
+fn is_installed(tool: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
+}

@@ -1,0 +1,374 @@
+//! Plays a transcript with the real programs and tells where it is not true.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use harness::{Exit, Program, Sandbox, Signal, WaitError};
+
+use super::{Entry, Event, Programs, Transcript, compare};
+use crate::problem::Problem;
+
+/// Held for reading by each transcript that is played, for writing by one that
+/// shows what the others do.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// The signal of Ctrl-C, as a shell shows it in an exit code.
+const INTERRUPTED: i32 = 128 + Signal::INT.as_raw();
+
+/// What [`Stage::end`] cannot see: who leaves the process group.
+pub const OUTPUT_HELD: &str = "the command has ended, but something that it \
+    started has left its process group and can still print";
+
+/// A transcript that is not true.
+#[derive(Debug)]
+pub struct Failure {
+    /// The line that is not true, and what happened instead.
+    pub problem: Problem,
+    /// The transcript as it is in the book, and as it ran.
+    pub report: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}\n\n{}", self.problem, self.report)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Plays `transcript` from its first entry to its last, and compares what is
+/// printed. No single wait lasts longer than `limit`. Nothing that was started
+/// runs any more afterwards.
+///
+/// # Errors
+///
+/// The first entry that is not true.
+pub fn play(
+    transcript: &Transcript,
+    programs: &Programs,
+    limit: Duration,
+) -> Result<(), Box<Failure>> {
+    let (_alone, _together) = if transcript.sees_others() {
+        let alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+        (Some(alone), None)
+    } else {
+        let together = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        (None, Some(together))
+    };
+    // Made after the lock, so that all is ended before the next may play.
+    let mut stage = Stage::new(transcript, programs);
+    for (index, entry) in transcript.entries.iter().enumerate() {
+        if let Err(message) = play_entry(&mut stage, index, entry, limit) {
+            return Err(stage.failure(index, &message));
+        }
+    }
+    Ok(())
+}
+
+fn play_entry(
+    stage: &mut Stage,
+    index: usize,
+    entry: &Entry,
+    limit: Duration,
+) -> Result<(), String> {
+    let terminal = entry.terminal;
+    let mut code = None;
+    match &entry.event {
+        Event::Printed(expected) => {
+            let printed = match stage.next_line(terminal, limit) {
+                Ok(printed) => printed,
+                Err(error) => {
+                    let now = stage.state_of(terminal);
+                    return Err(format!(
+                        "expected the line {expected:?}, but {error}; {now}"
+                    ));
+                }
+            };
+            if !compare::same(expected, &printed) {
+                stage.ran(terminal, Event::Printed(printed.clone()));
+                return Err(format!(
+                    "expected the line {expected:?}, and {printed:?} was \
+                     printed"
+                ));
+            }
+        }
+        Event::ExitCode(expected) => code = Some(*expected),
+        action => stage.act(terminal, action)?,
+    }
+    if code.is_none() {
+        stage.ran(terminal, entry.event.clone());
+    }
+    if !stage.transcript.ends_command(index) {
+        return Ok(());
+    }
+    let exit = stage.end(terminal, limit)?;
+    match stage.next_line(terminal, limit) {
+        Err(WaitError::Ended) => {}
+        Ok(line) => {
+            stage.ran(terminal, Event::Printed(line.clone()));
+            return Err(format!("expected its end, and {line:?} was printed"));
+        }
+        Err(WaitError::TimedOut) => return Err(OUTPUT_HELD.to_owned()),
+    }
+    if !stage.is_as_expected(terminal, exit, code) {
+        stage.ran(terminal, Event::ExitCode(shell_code(exit)));
+        return Err(match code {
+            Some(code) => {
+                format!("expected exit code {code}, and it is {exit}")
+            }
+            None => format!("expected exit code 0, and it is {exit}"),
+        });
+    }
+    if code.is_some() {
+        stage.ran(terminal, entry.event.clone());
+    }
+    Ok(())
+}
+
+/// The exit code that a shell shows.
+pub fn shell_code(exit: Exit) -> i32 {
+    match exit {
+        Exit::Code(code) => code,
+        Exit::Signal(signal) => 128 + signal,
+    }
+}
+
+/// The terminals of a transcript, and what runs in them.
+pub struct Stage<'a> {
+    pub transcript: &'a Transcript,
+    programs: &'a Programs,
+    /// Dropped, and so ended, before their directory.
+    terminals: Vec<Terminal>,
+    sandbox: Sandbox,
+    /// What has happened, in the notation.
+    ran: Vec<String>,
+}
+
+#[derive(Default)]
+struct Terminal {
+    /// What was started in it last.
+    program: Option<Program>,
+    /// Whether Ctrl-C was pressed since.
+    interrupted: bool,
+}
+
+impl<'a> Stage<'a> {
+    /// Empty terminals in an empty directory.
+    pub fn new(transcript: &'a Transcript, programs: &'a Programs) -> Self {
+        let terminals =
+            transcript.terminals.iter().map(|_| Terminal::default()).collect();
+        let sandbox = Sandbox::new();
+        Self { transcript, programs, terminals, sandbox, ran: Vec::new() }
+    }
+
+    /// Does what a person would do: types, or presses a key.
+    pub fn act(
+        &mut self,
+        terminal: usize,
+        event: &Event,
+    ) -> Result<(), String> {
+        if let Event::Command(command) = event {
+            let program = self.start(terminal, command)?;
+            self.terminals[terminal] =
+                Terminal { program: Some(program), interrupted: false };
+            return Ok(());
+        }
+        let terminal = &mut self.terminals[terminal];
+        let program = terminal.program.as_mut().expect("a command was parsed");
+        let ended = "but the program has ended";
+        match event {
+            Event::Typed(text) => program
+                .type_line(text)
+                .map_err(|error| format!("cannot type this line: {error}")),
+            Event::EndOfInput => {
+                program.close_input();
+                Ok(())
+            }
+            Event::Interrupt => {
+                terminal.interrupted = true;
+                program
+                    .signal(Signal::INT)
+                    .map_err(|_| format!("Ctrl-C was to end it, {ended}"))
+            }
+            _ => unreachable!("nobody does this: {event:?}"),
+        }
+    }
+
+    fn start(&self, terminal: usize, command: &str) -> Result<Program, String> {
+        let script = format!("umask 022\n{}", self.programs.resolve(command));
+        let mut shell = self.sandbox.command("sh");
+        shell.args(["-c", &script]);
+        // Python keeps back what it prints unless it prints to a terminal.
+        shell.env("PYTHONUNBUFFERED", "1");
+        for (other, name) in self.transcript.terminals.iter().enumerate() {
+            if other != terminal
+                && let Some(program) = &self.terminals[other].program
+            {
+                shell.env(name.replace('-', "_"), program.id().to_string());
+            }
+        }
+        Program::start(&mut shell)
+            .map_err(|error| format!("cannot start sh: {error}"))
+    }
+
+    /// Waits for the next line that is printed in a terminal, as the book
+    /// would print it.
+    pub fn next_line(
+        &mut self,
+        terminal: usize,
+        limit: Duration,
+    ) -> Result<String, WaitError> {
+        let line = self.program(terminal).next_line(limit)?;
+        let line = self.programs.restore(line.trim_end());
+        Ok(visible(&line))
+    }
+
+    /// Waits until the command in a terminal has ended, and all that it
+    /// started.
+    pub fn end(
+        &mut self,
+        terminal: usize,
+        limit: Duration,
+    ) -> Result<Exit, String> {
+        let program = self.program(terminal);
+        let Ok(exit) = program.wait(limit) else {
+            return Err("this is the command's last line here, but it still \
+                        runs: end it with ^C or ^D, or by another terminal \
+                        and `? 0`"
+                .to_owned());
+        };
+        if program.wait_for_all(limit).is_err() {
+            let left = program.left_running().join(", ");
+            return Err(format!("the command has ended, but left {left}"));
+        }
+        Ok(exit)
+    }
+
+    /// Whether a command may end so. `code` is what the transcript says.
+    pub fn is_as_expected(
+        &self,
+        terminal: usize,
+        exit: Exit,
+        code: Option<i32>,
+    ) -> bool {
+        let ended = shell_code(exit);
+        match code {
+            Some(code) => ended == code,
+            None => {
+                ended == 0
+                    || self.terminals[terminal].interrupted
+                        && ended == INTERRUPTED
+            }
+        }
+    }
+
+    /// Whether a command runs in a terminal.
+    pub fn is_running(&mut self, terminal: usize) -> bool {
+        match &mut self.terminals[terminal].program {
+            Some(program) => program.wait(Duration::ZERO).is_err(),
+            None => false,
+        }
+    }
+
+    fn program(&mut self, terminal: usize) -> &mut Program {
+        let program = &mut self.terminals[terminal].program;
+        program.as_mut().expect("the parser wants a command first")
+    }
+
+    fn ran(&mut self, terminal: usize, event: Event) {
+        let line = self.transcript.notation(&Entry { terminal, event });
+        self.ran.push(line);
+    }
+
+    /// What a program is doing now, for a message.
+    fn state_of(&mut self, terminal: usize) -> String {
+        match self.program(terminal).wait(Duration::ZERO) {
+            Ok(exit) => format!("it has ended: {exit}"),
+            Err(_) => "it still runs".to_owned(),
+        }
+    }
+
+    /// Ends everything and tells what happened, from the first entry to the
+    /// one that is not true.
+    fn failure(mut self, index: usize, message: &str) -> Box<Failure> {
+        let entries = &self.transcript.entries;
+        let terminal = entries[index].terminal;
+        // The output in which it failed is compared to its end.
+        let end = entries[index + 1..]
+            .iter()
+            .position(|entry| {
+                entry.terminal != terminal
+                    || !matches!(
+                        entry.event,
+                        Event::Printed(_) | Event::ExitCode(_)
+                    )
+            })
+            .map_or(entries.len(), |length| index + 1 + length);
+        let book: Vec<String> = entries[..end]
+            .iter()
+            .map(|entry| self.transcript.notation(entry))
+            .collect();
+
+        let mut states = HashMap::new();
+        for other in 0..self.terminals.len() {
+            if self.terminals[other].program.is_some() {
+                states.insert(other, self.state_of(other));
+            }
+        }
+        // First what else was printed where it failed.
+        let mut order: Vec<usize> = states.keys().copied().collect();
+        order.sort_by_key(|&other| (other != terminal, other));
+        for &other in &order {
+            self.program(other).kill();
+            let limit = Duration::from_secs(1);
+            while let Ok(line) = self.next_line(other, limit) {
+                self.ran(other, Event::Printed(line));
+            }
+        }
+        let mut report = "  - as in the book, + as it ran:\n".to_owned()
+            + &compare::difference(&book, &self.ran);
+        if end < entries.len() {
+            let rest = entries.len() - end;
+            report += &format!("    ({rest} more not played)\n");
+        }
+        order.sort();
+        for other in order {
+            let name = self.name(other);
+            report += &format!("  {name}: {}\n", states[&other]);
+        }
+        let message = format!("{}: {message}", self.name(terminal));
+        Box::new(Failure {
+            problem: Problem::new(
+                &self.transcript.file,
+                self.transcript.line_of(index),
+                message,
+            ),
+            report,
+        })
+    }
+
+    /// What to call a terminal in a message.
+    fn name(&self, terminal: usize) -> &str {
+        match self.transcript.terminals[terminal].as_str() {
+            "" => "the terminal",
+            name => name,
+        }
+    }
+}
+
+/// A line with its control characters as `cat -v` shows them.
+fn visible(line: &str) -> String {
+    let mut text = String::new();
+    for c in line.chars() {
+        match c {
+            '\t' => text.push(c),
+            '\0'..='\x1f' => text.extend(['^', (c as u8 + b'@') as char]),
+            '\x7f' => text.push_str("^?"),
+            c if c.is_control() => text.extend(c.escape_unicode()),
+            c => text.push(c),
+        }
+    }
+    text
+}
