@@ -1,4 +1,9 @@
 //! The program behind the book.
 
+pub mod check;
 pub mod course;
+mod links;
+pub mod listing;
+pub mod pages;
 pub mod problem;
+pub mod transcript;
