@@ -1,5 +1,10 @@
 //! The program behind the book.
 
+pub mod check;
 pub mod course;
+pub mod diagram;
+mod links;
+pub mod listing;
+pub mod pages;
 pub mod problem;
 pub mod transcript;
