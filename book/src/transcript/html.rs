@@ -45,6 +45,9 @@ impl Transcript {
         if self.linux {
             needs.push("<span>Linux only</span>".to_owned());
         }
+        if self.unprivileged {
+            needs.push("<span>not as root</span>".to_owned());
+        }
         if !needs.is_empty() {
             let needs = needs.join(" ");
             put(html, format_args!("<figcaption>{needs}</figcaption>\n"));

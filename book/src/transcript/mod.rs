@@ -28,7 +28,8 @@
 //! A name is made of `a-z`, `0-9` and `-`, and begins with a letter. In a
 //! transcript with one terminal, it is left out: `$ ls`, `| mysocket`, `^C`.
 //! An empty line that is printed is `server|` and no more. Options follow
-//! `console` after commas: `needs=socat` (once for each tool) and `linux`.
+//! `console` after commas: `needs=socat` (once for each tool), `linux`, and
+//! `unprivileged` for what root would see otherwise.
 //!
 //! # What it means
 //!
@@ -116,6 +117,9 @@ pub struct Transcript {
     pub needs: Vec<String>,
     /// Whether it is true on Linux only (`linux`).
     pub linux: bool,
+    /// Whether it is untrue for root, who passes every check of permissions
+    /// (`unprivileged`). Root plays it as nobody.
+    pub unprivileged: bool,
     /// The names of its terminals, in the order in which they appear. A single
     /// terminal may have the empty name.
     pub terminals: Vec<String>,

@@ -81,6 +81,7 @@ impl Transcript {
                 line,
                 needs: Vec::new(),
                 linux: false,
+                unprivileged: false,
                 terminals: Vec::new(),
                 entries: Vec::new(),
             },
@@ -129,10 +130,15 @@ impl Reader {
             self.transcript.linux = true;
             return Ok(());
         }
+        if option == "unprivileged" && !self.transcript.unprivileged {
+            self.transcript.unprivileged = true;
+            return Ok(());
+        }
         let Some(name) = option.strip_prefix("needs=") else {
             return Err(format!(
                 "unknown or repeated option `{option}`: there are \
-                 `needs=TOOL` and `linux`, without spaces around the commas"
+                 `needs=TOOL`, `linux` and `unprivileged`, without spaces \
+                 around the commas"
             ));
         };
         if !TOOLS.iter().any(|tool| tool.name == name) {

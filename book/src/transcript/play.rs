@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use harness::{Exit, Program, Sandbox, Signal, WaitError};
+use harness::{Exit, Program, Sandbox, Signal, WaitError, drop_privileges};
 
 use super::{Entry, Event, Programs, Transcript, compare};
 use crate::problem::Problem;
@@ -160,6 +160,9 @@ impl<'a> Stage<'a> {
         let terminals =
             transcript.terminals.iter().map(|_| Terminal::default()).collect();
         let sandbox = Sandbox::new();
+        if transcript.unprivileged {
+            sandbox.hand_over();
+        }
         Self { transcript, programs, terminals, sandbox, ran: Vec::new() }
     }
 
@@ -200,6 +203,9 @@ impl<'a> Stage<'a> {
         let script = format!("umask 022\n{}", self.programs.resolve(command));
         let mut shell = self.sandbox.command("sh");
         shell.args(["-c", &script]);
+        if self.transcript.unprivileged {
+            drop_privileges(&mut shell);
+        }
         // Python keeps back what it prints unless it prints to a terminal.
         shell.env("PYTHONUNBUFFERED", "1");
         for (other, name) in self.transcript.terminals.iter().enumerate() {

@@ -76,6 +76,8 @@ impl Programs {
         transcripts: &[Transcript],
     ) -> Result<Self, Vec<Problem>> {
         let mut packages = BTreeSet::new();
+        // Those that somebody runs who may not enter the target folder.
+        let mut copied = BTreeSet::new();
         let mut problems = Vec::new();
         for transcript in transcripts {
             for (index, entry) in transcript.entries.iter().enumerate() {
@@ -84,6 +86,9 @@ impl Programs {
                     let (package, binary) = named(&program);
                     if course.has(package, &binary) {
                         packages.insert(package.to_owned());
+                        if transcript.unprivileged {
+                            copied.insert(binary);
+                        }
                     } else {
                         problems.push(Problem::new(
                             &transcript.file,
@@ -106,8 +111,12 @@ impl Programs {
         };
         let links = Sandbox::new();
         for (binary, file) in &built {
-            symlink(file, links.join(binary))
-                .expect("cannot make a link in the sandbox");
+            if copied.contains(binary) {
+                links.copy_for_all(file);
+            } else {
+                symlink(file, links.join(binary))
+                    .expect("cannot make a link in the sandbox");
+            }
         }
         let target = built
             .values()

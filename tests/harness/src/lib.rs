@@ -21,7 +21,7 @@ pub use linux::{limit_descriptors, wait_for_state};
 pub use program::{Exit, Program, WaitError};
 pub use rustix::process::Signal;
 pub use sandbox::Sandbox;
-pub use unprivileged::unprivileged;
+pub use unprivileged::{drop_privileges, unprivileged};
 
 use std::time::Duration;
 
