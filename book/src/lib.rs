@@ -7,4 +7,6 @@ mod links;
 pub mod listing;
 pub mod pages;
 pub mod problem;
+pub mod serve;
+pub mod site;
 pub mod transcript;

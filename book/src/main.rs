@@ -1,7 +1,124 @@
-fn main() {
-    let course = book::course::Course::here().unwrap();
-    match book::pages::check(&course) {
-        Ok(r) => println!("{r}\n{:?}\n{:?}", r.unexplained, r.over_budget),
-        Err(p) => p.iter().for_each(|p| println!("{p}")),
+//! `cargo book`: builds, serves and checks the book.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use book::course::Course;
+use book::{pages, serve, site, transcript};
+use clap::{Args, Parser, Subcommand};
+
+/// The book on Unix sockets: builds it, and opens it in your browser.
+#[derive(Parser)]
+#[command(
+    name = "cargo book",
+    bin_name = "cargo book",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  \
+        cargo book                     read it, and see your edits at once\n  \
+        cargo book --port 8080         on another port\n  \
+        cargo book build --dest site   write pages for a web host\n  \
+        cargo book record 03-connect   put what the programs print now into \
+        a chapter"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+    /// The repository, for the tests of this program.
+    #[arg(long, hide = true, global = true)]
+    root: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Serve {
+    /// Serve on this port [default: 3000, or the next free one]
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// Do not open a browser
+    #[arg(long)]
+    no_open: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write the book as static pages, for any web host
+    Build {
+        /// The folder to write; an earlier build there is replaced
+        #[arg(long, value_name = "DIR", default_value = "target/book")]
+        dest: PathBuf,
+    },
+    /// Play the transcripts, and put what is printed now into the chapters
+    Record {
+        /// Only this chapter, such as 03-connect
+        chapter: Option<String>,
+    },
+    /// What a stock mdBook runs
+    #[command(hide = true)]
+    Preprocess {
+        #[command(subcommand)]
+        question: Option<Question>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Question {
+    /// Whether pages for this renderer can be made
+    Supports { renderer: String },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let course = match arguments.root {
+        Some(root) => Course::read(root)?,
+        None => Course::here()?,
+    };
+    match arguments.command {
+        None => {
+            let Serve { port, no_open } = arguments.serve;
+            serve::serve(course, port, !no_open)?;
+        }
+        Some(Command::Build { dest }) => {
+            let report = site::write(&course, &dest)?;
+            println!("{report}");
+            println!("written to {}", dest.display());
+        }
+        Some(Command::Record { chapter }) => {
+            record(&course, chapter.as_deref())?;
+        }
+        Some(Command::Preprocess { question }) => match question {
+            Some(Question::Supports { renderer }) if renderer != "html" => {
+                return Ok(ExitCode::FAILURE);
+            }
+            Some(_) => {}
+            None => pages::run_as_command(course).context("the book")?,
+        },
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn record(course: &Course, chapter: Option<&str>) -> anyhow::Result<()> {
+    let recording =
+        transcript::record(course, chapter).map_err(pages::Problems)?;
+    for problem in &recording.skipped {
+        println!("not recorded: {problem}");
+    }
+    for file in &recording.rewritten {
+        println!("rewritten: {}", file.display());
+    }
+    if recording.rewritten.is_empty() {
+        println!("nothing has changed");
+    }
+    Ok(())
 }

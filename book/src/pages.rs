@@ -565,7 +565,7 @@ fn parse(text: &str) -> (Events<'_>, Vec<(usize, String)>) {
 
 /// Problems, as mdBook reports them: one to a line.
 #[derive(Debug)]
-struct Problems(Vec<Problem>);
+pub struct Problems(pub Vec<Problem>);
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
