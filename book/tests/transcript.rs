@@ -257,6 +257,41 @@ proptest! {
     }
 }
 
+#[test]
+fn a_page_shows_the_turns_of_the_terminals_in_the_order_of_time() {
+    let text = "\
+server$ cargo run -p step3
+server| listening
+a$ ls -l mysocket
+server^C
+server? 130
+";
+    let html = parse("console,linux", text).html("03-connect-1");
+    assert_eq!(
+        html,
+        "\
+<figure class=\"transcript\" id=\"03-connect-1\" data-terminals=\"2\">
+<figcaption><span>Linux only</span></figcaption>
+<div class=\"terminals\" style=\"--columns:minmax(0,24fr) minmax(0,24fr);--rows:3\">
+<div class=\"screen color1\" style=\"--column:1\" aria-hidden=\"true\"><span>server</span></div>
+<div class=\"screen color2\" style=\"--column:2\" aria-hidden=\"true\"><span>a</span></div>
+<div class=\"turn color1 first\" style=\"--column:1;--row:1\"><span class=\"who\">server</span>
+<div class=\"command\"><kbd>cargo run <span>-p</span> step3</kbd></div>
+<div class=\"printed\"><samp>listening</samp></div>
+</div>
+<div class=\"turn color2\" style=\"--column:2;--row:2\"><span class=\"who\">a</span>
+<div class=\"command\"><kbd>ls <span>-l</span> mysocket</kbd></div>
+</div>
+<div class=\"turn color1\" style=\"--column:1;--row:3\"><span class=\"who\">server</span>
+<div class=\"key\"><kbd>Ctrl</kbd>+<kbd>C</kbd></div>
+<div class=\"exit\">exit code 130</div>
+</div>
+</div>
+</figure>
+"
+    );
+}
+
 // Playing
 
 #[test]

@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use super::{Event, Transcript};
+use super::{Entry, Event, Transcript};
 
 impl Transcript {
     /// The transcript as one block of HTML, without an empty line in it (which
@@ -23,10 +23,11 @@ impl Transcript {
             .map(|terminal| format!("minmax(0,{}fr)", self.width(terminal)))
             .collect();
         let columns = columns.join(" ");
+        let rows = self.turns().count();
         put(
             &mut html,
             format_args!(
-                "<div class=\"terminals\" style=\"--columns:{columns}\">\n"
+                "<div class=\"terminals\" style=\"--columns:{columns};--rows:{rows}\">\n"
             ),
         );
         self.write_titles(&mut html);
@@ -58,7 +59,7 @@ impl Transcript {
     fn write_titles(&self, html: &mut String) {
         for (terminal, name) in self.terminals.iter().enumerate() {
             let column = terminal + 1;
-            let color = color(terminal);
+            let color = self.color(terminal);
             put(
                 html,
                 format_args!(
@@ -69,13 +70,14 @@ impl Transcript {
         }
     }
 
-    /// What happens in one terminal until it is another's turn.
     fn write_turns(&self, html: &mut String) {
-        let turns = self.entries.chunk_by(|a, b| a.terminal == b.terminal);
-        // The first row holds the titles.
-        for (turn, row) in turns.zip(2..) {
+        for (turn, row) in self.turns().zip(1..) {
             let terminal = turn[0].terminal;
-            let color = color(terminal);
+            let mut color = self.color(terminal);
+            // Below the title bar.
+            if row == 1 {
+                color.push_str(" first");
+            }
             let column = terminal + 1;
             put(
                 html,
@@ -96,6 +98,20 @@ impl Transcript {
         }
     }
 
+    /// What happens in one terminal until it is another's turn, each.
+    fn turns(&self) -> impl Iterator<Item = &[Entry]> {
+        self.entries.chunk_by(|a, b| a.terminal == b.terminal)
+    }
+
+    /// The class that gives a terminal its color. There are four, and then the
+    /// first again: it is the name that tells terminals apart.
+    fn color(&self, terminal: usize) -> String {
+        if self.terminals[terminal].is_empty() {
+            return "unnamed".to_owned();
+        }
+        format!("color{}", terminal % 4 + 1)
+    }
+
     /// How much room a terminal needs beside the others: its longest line, in
     /// columns, but neither nothing nor all.
     fn width(&self, terminal: usize) -> usize {
@@ -113,7 +129,7 @@ fn line(event: &Event) -> String {
     match event {
         Event::Command(command) => format!(
             "<div class=\"command\"><kbd>{}</kbd></div>",
-            escape(command)
+            words(command)
         ),
         Event::Printed(text) => {
             format!(
@@ -136,10 +152,13 @@ fn key(letter: &str) -> String {
     format!("<div class=\"key\"><kbd>Ctrl</kbd>+<kbd>{letter}</kbd></div>")
 }
 
-/// The class that gives a terminal its color. There are four, and then the
-/// first again: it is the name that tells terminals apart.
-fn color(terminal: usize) -> &'static str {
-    ["color1", "color2", "color3", "color4"][terminal % 4]
+/// A command as HTML. Options such as `--bin` are not broken at their hyphens.
+fn words(command: &str) -> String {
+    let words = command.split(' ').map(|word| match word.contains('-') {
+        true => format!("<span>{}</span>", escape(word)),
+        false => escape(word),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn put(html: &mut String, arguments: std::fmt::Arguments) {

@@ -34,7 +34,9 @@
 //! # What it means
 //!
 //! Entries are played in order, in an empty directory, with umask 022, and
-//! each waits for the one before it: a printed line until it is printed.
+//! each waits for the one before it: a printed line until it is printed. What
+//! is typed or interrupted has no such sign of having arrived; where the next
+//! entry depends on it, the transcript must show a line that says so.
 //!
 //! A command runs until its last entry. When that has been played, the command
 //! must end by itself, before the next entry is played: that is why a client
