@@ -467,6 +467,8 @@ fn mdbook_leaves_a_listing_as_it_is() {
     assert!(page.contains("<p>Before.</p>"), "{page}");
     assert!(page.contains("<p>After <em>it</em>.</p>"), "{page}");
     assert!(page.contains("id=\"a-b--c\""), "mdBook's own ids: {page}");
+    let is_colored = page.contains("<code class=\"nohighlight hljs\">");
+    assert!(is_colored, "highlight.js would color it again: {page}");
     check::built(&built).unwrap();
 
     fs::write(built.join("x.html"), "a\n{{#include b}}").unwrap();

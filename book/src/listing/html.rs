@@ -12,6 +12,10 @@ use super::changes::Removed;
 use super::highlight::tokens;
 use super::{Item, Listing};
 
+/// What keeps mdBook's highlight.js away from code that has its colors. With
+/// `language-rust` beside it, it would have no effect.
+const CODE: &str = "<code class=\"nohighlight hljs\">";
+
 /// Longer unchanged items are folded in *what changed*.
 const MAX_UNFOLDED: usize = 6;
 
@@ -23,7 +27,7 @@ impl Listing {
         let mut html = format!("<figure class=\"listing\" id=\"{id}\">\n");
         self.write_caption(&mut html, id, whole_file);
         html += "<pre tabindex=\"0\">";
-        html += "<code class=\"nohighlight hljs\">";
+        html += CODE;
         for (number, piece) in self.pieces.iter().enumerate() {
             if number > 0 {
                 html += "<span class=\"line gap\">…</span>\n";
@@ -194,7 +198,7 @@ pub fn hand_typed_html(code: &str, error: Option<&str>) -> String {
     let mut html = format!(
         "<figure class=\"listing\">\n<figcaption>\
          <span class=\"listing-note\">{note}</span></figcaption>\n\
-         <pre tabindex=\"0\"><code class=\"nohighlight hljs\">"
+         <pre tabindex=\"0\">{CODE}"
     );
     for line in highlighted(&lines) {
         let _ = writeln!(html, "<span class=\"line\">{line}</span>");

@@ -1,18 +1,4 @@
 //! The items of a source file, and how a listing names them.
-//!
-//! | name | what it means |
-//! |---|---|
-//! | `main`, `MAX_MESSAGE`, `SocketName` | that function, constant, static, type, trait, macro or module |
-//! | `SocketName::drop` | that method, wherever it is implemented |
-//! | `SocketName::impl` | the block `impl SocketName { … }` |
-//! | `SocketName::Drop` | the block `impl Drop for SocketName { … }` |
-//! | `SocketName::Drop::drop` | that method in that block |
-//! | `frame::read` | that item in the module `frame` of this file |
-//! | `use` | all `use` declarations at the top of the file |
-//! | `//!` | the comment and attributes at the head of the file |
-//!
-//! An item's attributes, its documentation and the comment that stands
-//! directly above it belong to it.
 
 use std::ops::Range;
 
