@@ -2,6 +2,7 @@
 //! cannot see.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use pulldown_cmark::{Event, Tag, TagEnd};
@@ -29,7 +30,7 @@ struct Link {
 pub(crate) fn outline(
     file: &Path,
     text: &str,
-    events: &[(Event, std::ops::Range<usize>)],
+    events: &[(Event, Range<usize>)],
     problems: &mut Vec<Problem>,
 ) -> Outline {
     let mut outline = Outline::default();
@@ -79,8 +80,35 @@ pub(crate) fn outline(
             _ => {}
         }
     }
-    outline.read_html(file, &without_code(text, events), problems);
+    let prose = without_code(text, events);
+    outline.read_html(file, &prose, problems);
+    check_footnotes(file, &prose, events, problems);
     outline
+}
+
+/// Markdown takes a reference to a footnote that is not there for text.
+fn check_footnotes(
+    file: &Path,
+    prose: &str,
+    events: &[(Event, Range<usize>)],
+    problems: &mut Vec<Problem>,
+) {
+    for (at, _) in prose.match_indices("[^") {
+        let Some((name, _)) = prose[at + 2..].split_once(']') else { continue };
+        let is_defined = events.iter().any(|(event, _)| {
+            let Event::Start(Tag::FootnoteDefinition(defined)) = event else {
+                return false;
+            };
+            **defined == *name
+        });
+        if !is_defined {
+            problems.push(Problem::new(
+                file,
+                line_of(prose, at),
+                format!("no footnote `[^{name}]` is defined in this chapter"),
+            ));
+        }
+    }
 }
 
 impl Outline {
@@ -275,12 +303,9 @@ fn unique(id: String, used: &mut HashSet<String>) -> String {
 
 /// The text with spaces where it has code or a comment; offsets and lines
 /// stay.
-fn without_code(
-    text: &str,
-    events: &[(Event, std::ops::Range<usize>)],
-) -> String {
+fn without_code(text: &str, events: &[(Event, Range<usize>)]) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    let mut blank = |range: std::ops::Range<usize>| {
+    let mut blank = |range: Range<usize>| {
         for byte in &mut bytes[range] {
             if *byte != b'\n' {
                 *byte = b' ';

@@ -534,7 +534,7 @@ fn has_prompt(line: &str) -> bool {
 type Events<'a> = Vec<(Event<'a>, Range<usize>)>;
 
 /// Reads Markdown as mdBook does (`new_cmark_parser` in mdbook-markdown
-/// 0.5.4). Also returns what refers to something that is not there.
+/// 0.5.4). Also returns the links that are not defined.
 fn parse(text: &str) -> (Events<'_>, Vec<(usize, String)>) {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
@@ -546,13 +546,11 @@ fn parse(text: &str) -> (Events<'_>, Vec<(usize, String)>) {
         | Options::ENABLE_GFM;
     let mut broken = Vec::new();
     let callback = |link: BrokenLink| -> Option<(CowStr, CowStr)> {
-        let reference = &link.reference;
-        let is_footnote = reference.starts_with('^');
         // A word in brackets alone need not be meant as a link.
-        if is_footnote || link.link_type != LinkType::Shortcut {
-            let what = if is_footnote { "footnote" } else { "link" };
+        if link.link_type != LinkType::Shortcut {
+            let reference = &link.reference;
             let message =
-                format!("no {what} `[{reference}]` is defined in this chapter");
+                format!("no link `[{reference}]` is defined in this chapter");
             broken.push((link.span.start, message));
         }
         None

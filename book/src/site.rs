@@ -12,7 +12,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::check::Report;
+use crate::check::{self, Report};
 use crate::course::Course;
 use crate::pages::{self, Problems, Sockets};
 
@@ -55,7 +55,7 @@ pub fn build(
     })?;
     let warnings = warnings.0.lock().unwrap_or_else(PoisonError::into_inner);
     ensure!(warnings.is_empty(), "mdBook warns:\n{}", warnings.join("\n"));
-    check_built(folder)?;
+    check::built(folder).map_err(Problems)?;
     Ok(report)
 }
 
@@ -100,19 +100,6 @@ pub fn write(course: &Course, folder: &Path) -> anyhow::Result<Report> {
     fs::rename(&built, folder)
         .with_context(|| format!("cannot write {}", folder.display()))?;
     Ok(report)
-}
-
-/// Looks for what no page may hold: a directive that nobody has replaced.
-fn check_built(folder: &Path) -> anyhow::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|end| end == "html")
-            && fs::read_to_string(&path)?.contains("{{#")
-        {
-            bail!("{}: a directive is left in this page", path.display());
-        }
-    }
-    Ok(())
 }
 
 /// Collects what mdBook would print as a warning or an error.

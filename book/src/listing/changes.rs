@@ -7,8 +7,8 @@ use super::items::Item;
 /// The lines that were added, and those that were removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Changes {
-    /// For each line as it is now: whether it is new. A blank line is new
-    /// between two lines that are.
+    /// For each line as it is now: whether it is new. A blank line is
+    /// new only between two lines that are.
     pub is_new: Vec<bool>,
     /// The lines that are gone, in order.
     pub removed: Vec<Removed>,
@@ -106,7 +106,7 @@ fn mark_blank_lines(is_new: &mut [bool], lines: &[&str]) {
             continue;
         }
         let next = (line..lines.len()).find(|next| !is_blank(*next));
-        is_new[line] = previous && next.is_some_and(|next| is_new[next]);
+        is_new[line] &= previous && next.is_some_and(|next| is_new[next]);
     }
 }
 

@@ -6,10 +6,15 @@
 //! hides is chosen by CSS alone: see `theme/listing.css`.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use super::changes::Removed;
 use super::highlight::tokens;
 use super::{Item, Listing};
+
+/// What keeps mdBook's highlight.js away from code that has its colors. With
+/// `language-rust` beside it, it would have no effect.
+const CODE: &str = "<code class=\"nohighlight hljs\">";
 
 /// Longer unchanged items are folded in *what changed*.
 const MAX_UNFOLDED: usize = 6;
@@ -22,7 +27,7 @@ impl Listing {
         let mut html = format!("<figure class=\"listing\" id=\"{id}\">\n");
         self.write_caption(&mut html, id, whole_file);
         html += "<pre tabindex=\"0\">";
-        html += "<code class=\"language-rust nohighlight hljs\">";
+        html += CODE;
         for (number, piece) in self.pieces.iter().enumerate() {
             if number > 0 {
                 html += "<span class=\"line gap\">…</span>\n";
@@ -95,7 +100,7 @@ impl Listing {
     /// they belong to it if new lines of the piece stand in their place.
     fn removed(
         &self,
-        piece: &std::ops::Range<usize>,
+        piece: &Range<usize>,
         line: usize,
     ) -> impl Iterator<Item = &Removed> {
         let piece = piece.clone();
@@ -120,7 +125,7 @@ impl Listing {
                 .any(|removed| lines.contains(&removed.before))
     }
 
-    fn write_piece(&self, html: &mut String, piece: std::ops::Range<usize>) {
+    fn write_piece(&self, html: &mut String, piece: Range<usize>) {
         let lines = highlighted(&self.text(&piece));
         let is_marked = |line: usize| {
             !self.source.is_new_file
@@ -136,8 +141,13 @@ impl Listing {
             if !removed.is_empty() {
                 *html += "<del>";
                 for line in highlighted(&removed) {
-                    let _ =
-                        writeln!(html, "<span class=\"line\">{line}</span>");
+                    // What is struck out is the code, not its indentation.
+                    let code = line.trim_start();
+                    let indentation = &line[..line.len() - code.len()];
+                    let _ = writeln!(
+                        html,
+                        "<span class=\"line\">{indentation}<s>{code}</s></span>"
+                    );
                 }
                 *html += "</del>";
             }
@@ -188,7 +198,7 @@ pub fn hand_typed_html(code: &str, error: Option<&str>) -> String {
     let mut html = format!(
         "<figure class=\"listing\">\n<figcaption>\
          <span class=\"listing-note\">{note}</span></figcaption>\n\
-         <pre tabindex=\"0\"><code class=\"language-rust nohighlight hljs\">"
+         <pre tabindex=\"0\">{CODE}"
     );
     for line in highlighted(&lines) {
         let _ = writeln!(html, "<span class=\"line\">{line}</span>");

@@ -1,5 +1,21 @@
 //! Source code shown in a chapter: which lines, which of them are new, and
 //! how it looks. A listing always comes from a file of a step.
+//!
+//! A listing shows a whole file or some of its items, named like this:
+//!
+//! | name | what it means |
+//! |---|---|
+//! | `main`, `MAX_MESSAGE`, `SocketName` | that function, constant, static, type, trait, macro or module |
+//! | `SocketName::drop` | that method, wherever it is implemented |
+//! | `SocketName::impl` | the block `impl SocketName { … }` |
+//! | `SocketName::Drop` | the block `impl Drop for SocketName { … }` |
+//! | `SocketName::Drop::drop` | that method in that block |
+//! | `frame::read` | that item in the module `frame` of this file |
+//! | `use` | all `use` declarations at the top of the file |
+//! | `//!` | the comment and attributes at the head of the file |
+//!
+//! An item's attributes, its documentation and the comment that stands
+//! directly above it belong to it.
 
 use std::fs;
 use std::ops::Range;
@@ -107,7 +123,7 @@ impl Source {
 
 impl Listing {
     /// Finds the source code that a chapter names: a step's file, or items in
-    /// it (see the table in [`items`](self::items) for their names).
+    /// it, named as [this module](self) says.
     ///
     /// # Errors
     ///
