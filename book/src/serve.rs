@@ -234,7 +234,8 @@ fn refusal(site: &Site, request: &Request) -> Option<(StatusCode, String)> {
         return Some((StatusCode::FORBIDDEN, why));
     }
     let is_get = request.method() == Method::GET;
-    if !is_same_site(headers) && !(is_get && is_navigation(headers)) {
+    let is_link = is_get && is_navigation(headers);
+    if !is_same_site(headers) && !is_link {
         let why = "another site has made this request".to_owned();
         return Some((StatusCode::FORBIDDEN, why));
     }
