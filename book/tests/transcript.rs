@@ -106,6 +106,7 @@ fn a_wrong_line_is_named() {
         ("", "$ cd /tmp", at, "`cd` would change the reader's shell"),
         ("", "$ cargo test", at, "a program of a step is run by"),
         ("", "$ target/release/step1-server", at, "a program of a step"),
+        ("", "$ pkill -x step1-server", at, "`pkill` would find programs"),
         ("", "$ printf \u{1b}", at, "a control character"),
         (start, "\nserver^C", next, "an empty line"),
         (start, "sever^C", next, "terminals so far: server"),
@@ -564,6 +565,36 @@ client| execve(\"target/debug/step1-server\", [\"target/debug/step1-server\"], 0
     let course = Course::here().unwrap();
     let programs =
         Programs::build(&course, std::slice::from_ref(&transcript)).unwrap();
+    if let Err(failure) = play(&transcript, &programs, DEADLINE) {
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn the_sockets_of_others_are_not_shown() {
+    let text = "\
+server$ cargo run -p step2
+server| listening on mysocket
+other$ ss -xl src mysocket
+other| Netid State  Recv-Q Send-Q Local Address:Port  Peer Address:PortProcess
+other| u_str LISTEN 0      4096        mysocket 21992            * 0
+server^C
+";
+    let transcript = parse("console,linux,needs=ss", text);
+    if let Some(why) = transcript.missing() {
+        return eprintln!("not tested: {why}");
+    }
+    let course = Course::here().unwrap();
+    let programs =
+        Programs::build(&course, std::slice::from_ref(&transcript)).unwrap();
+    // Somebody else's, of the same name: as when two are played at once.
+    let others = Sandbox::new();
+    let mut listen = others.command("nc");
+    if listen.arg("-h").output().is_err() {
+        return eprintln!("not tested: needs nc");
+    }
+    let mut server = others.start("nc", &["-l", "-v", "-U", "mysocket"]);
+    server.expect_containing("mysocket");
     if let Err(failure) = play(&transcript, &programs, DEADLINE) {
         panic!("{failure}");
     }

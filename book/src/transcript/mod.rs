@@ -54,6 +54,9 @@
 //! the command is one program of a step, or one tool, and no more; else it is
 //! the shell's.
 //!
+//! Of what `ss` and `lsof` tell about the machine, only the rows about the
+//! transcript's own programs count: others may have a `mysocket` as well.
+//!
 //! `cargo run -p step3 …` and `target/debug/step3-server` mean the program as
 //! Cargo has just built it; what Cargo itself would print is left out.
 //!
@@ -80,31 +83,22 @@ pub use record::{Recording, record};
 use crate::course::Course;
 use crate::problem::Problem;
 
-/// A tool that a transcript may need besides the POSIX utilities.
-struct Tool {
-    name: &'static str,
-    /// Whether it shows what others on the machine do. Two transcripts in
-    /// which `mysocket` is listening would see each other's.
-    sees_others: bool,
-}
-
-/// All the tools that a transcript may need. One that is used and not declared
-/// is an error, and so is one that is declared and not used.
-const TOOLS: &[Tool] = &[
-    Tool { name: "curl", sees_others: false },
-    Tool { name: "logger", sees_others: false },
-    Tool { name: "lsof", sees_others: true },
-    Tool { name: "nc", sees_others: false },
-    Tool { name: "pgrep", sees_others: true },
-    Tool { name: "pkill", sees_others: true },
-    Tool { name: "python3", sees_others: false },
-    Tool { name: "setpriv", sees_others: false },
-    Tool { name: "socat", sees_others: false },
-    Tool { name: "ss", sees_others: true },
-    Tool { name: "strace", sees_others: false },
-    Tool { name: "systemd-notify", sees_others: false },
-    Tool { name: "systemd-socket-activate", sees_others: false },
-    Tool { name: "unshare", sees_others: false },
+/// The tools that a transcript may need besides the POSIX utilities. One that
+/// is used and not declared is an error, and so is one that is declared and
+/// not used.
+const TOOLS: &[&str] = &[
+    "curl",
+    "logger",
+    "lsof",
+    "nc",
+    "python3",
+    "setpriv",
+    "socat",
+    "ss",
+    "strace",
+    "systemd-notify",
+    "systemd-socket-activate",
+    "unshare",
 ];
 
 /// What is typed and printed in one or more terminals, in the order of time.
@@ -166,12 +160,6 @@ impl Transcript {
         }
         let tool = self.needs.iter().find(|tool| !is_installed(tool))?;
         Some(format!("needs {tool}"))
-    }
-
-    /// Whether it has to be played while no other is.
-    fn sees_others(&self) -> bool {
-        let tool = |name: &String| TOOLS.iter().find(|t| t.name == name);
-        self.needs.iter().filter_map(tool).any(|tool| tool.sees_others)
     }
 
     /// Whether the entry with this index is the last of its command: after it,
