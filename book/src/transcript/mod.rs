@@ -35,7 +35,8 @@
 //! Entries are played in order, in an empty directory, with umask 022, and
 //! each waits for the one before it: a printed line until it is printed. What
 //! is typed or interrupted has no such sign of having arrived; where the next
-//! entry depends on it, the transcript must show a line that says so.
+//! entry depends on it, the transcript must show a line that says so; and
+//! before Ctrl-C, one that says that the program runs.
 //!
 //! A command runs until its last entry. When that has been played, the command
 //! must end by itself, before the next entry is played: that is why a client
@@ -173,6 +174,21 @@ impl Transcript {
             Some(next) => matches!(next.event, Event::Command(_)),
             None => true,
         }
+    }
+
+    /// Whether any line was printed since the command began to which this
+    /// entry belongs. A shell that is about to start a program may lose an
+    /// interrupt (dash does).
+    fn shows_it_runs(&self, entry: usize) -> bool {
+        let terminal = self.entries[entry].terminal;
+        self.entries[..entry]
+            .iter()
+            .rev()
+            .take_while(|earlier| {
+                let is_command = matches!(earlier.event, Event::Command(_));
+                earlier.terminal != terminal || !is_command
+            })
+            .any(|earlier| matches!(earlier.event, Event::Printed(_)))
     }
 
     /// An entry in the notation, without a line feed.

@@ -67,6 +67,10 @@ fn play_entry(
             let printed = match stage.next_line(terminal, limit) {
                 Ok(printed) => printed,
                 Err(error) => {
+                    if error == WaitError::Ended {
+                        // A program closes its output before it has ended.
+                        let _ = stage.program(terminal).wait(limit);
+                    }
                     let now = stage.state_of(terminal);
                     return Err(format!(
                         "expected the line {expected:?}, but {error}; {now}"
@@ -82,6 +86,11 @@ fn play_entry(
             }
         }
         Event::ExitCode(expected) => code = Some(*expected),
+        Event::Interrupt if !stage.transcript.shows_it_runs(index) => {
+            return Err("Ctrl-C could come before the program runs: show a \
+                        line that is printed before"
+                .to_owned());
+        }
         action => stage.act(terminal, action)?,
     }
     if code.is_none() {
