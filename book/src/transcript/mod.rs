@@ -36,7 +36,8 @@
 //! Entries are played in order, in an empty directory, with umask 022, and
 //! each waits for the one before it: a printed line until it is printed. What
 //! is typed or interrupted has no such sign of having arrived; where the next
-//! entry depends on it, the transcript must show a line that says so.
+//! entry depends on it, the transcript must show a line that says so; and
+//! before Ctrl-C, one that says that the program runs.
 //!
 //! A command runs until its last entry. When that has been played, the command
 //! must end by itself, before the next entry is played: that is why a client
@@ -54,6 +55,9 @@
 //! becomes `_`.) Readers put the number there. It is the program's own where
 //! the command is one program of a step, or one tool, and no more; else it is
 //! the shell's.
+//!
+//! Of what `ss` and `lsof` tell about the machine, only the rows about the
+//! transcript's own programs count: others may have a `mysocket` as well.
 //!
 //! `cargo run -p step3 …` and `target/debug/step3-server` mean the program as
 //! Cargo has just built it; what Cargo itself would print is left out.
@@ -81,31 +85,22 @@ pub use record::{Recording, record};
 use crate::course::Course;
 use crate::problem::Problem;
 
-/// A tool that a transcript may need besides the POSIX utilities.
-struct Tool {
-    name: &'static str,
-    /// Whether it shows what others on the machine do. Two transcripts in
-    /// which `mysocket` is listening would see each other's.
-    sees_others: bool,
-}
-
-/// All the tools that a transcript may need. One that is used and not declared
-/// is an error, and so is one that is declared and not used.
-const TOOLS: &[Tool] = &[
-    Tool { name: "curl", sees_others: false },
-    Tool { name: "logger", sees_others: false },
-    Tool { name: "lsof", sees_others: true },
-    Tool { name: "nc", sees_others: false },
-    Tool { name: "pgrep", sees_others: true },
-    Tool { name: "pkill", sees_others: true },
-    Tool { name: "python3", sees_others: false },
-    Tool { name: "setpriv", sees_others: false },
-    Tool { name: "socat", sees_others: false },
-    Tool { name: "ss", sees_others: true },
-    Tool { name: "strace", sees_others: false },
-    Tool { name: "systemd-notify", sees_others: false },
-    Tool { name: "systemd-socket-activate", sees_others: false },
-    Tool { name: "unshare", sees_others: false },
+/// The tools that a transcript may need besides the POSIX utilities. One that
+/// is used and not declared is an error, and so is one that is declared and
+/// not used.
+const TOOLS: &[&str] = &[
+    "curl",
+    "logger",
+    "lsof",
+    "nc",
+    "python3",
+    "setpriv",
+    "socat",
+    "ss",
+    "strace",
+    "systemd-notify",
+    "systemd-socket-activate",
+    "unshare",
 ];
 
 /// What is typed and printed in one or more terminals, in the order of time.
@@ -172,12 +167,6 @@ impl Transcript {
         Some(format!("needs {tool}"))
     }
 
-    /// Whether it has to be played while no other is.
-    fn sees_others(&self) -> bool {
-        let tool = |name: &String| TOOLS.iter().find(|t| t.name == name);
-        self.needs.iter().filter_map(tool).any(|tool| tool.sees_others)
-    }
-
     /// Whether the entry with this index is the last of its command: after it,
     /// the command must end.
     fn ends_command(&self, entry: usize) -> bool {
@@ -189,6 +178,21 @@ impl Transcript {
             Some(next) => matches!(next.event, Event::Command(_)),
             None => true,
         }
+    }
+
+    /// Whether any line was printed since the command began to which this
+    /// entry belongs. A shell that is about to start a program may lose an
+    /// interrupt (dash does).
+    fn shows_it_runs(&self, entry: usize) -> bool {
+        let terminal = self.entries[entry].terminal;
+        self.entries[..entry]
+            .iter()
+            .rev()
+            .take_while(|earlier| {
+                let is_command = matches!(earlier.event, Event::Command(_));
+                earlier.terminal != terminal || !is_command
+            })
+            .any(|earlier| matches!(earlier.event, Event::Printed(_)))
     }
 
     /// An entry in the notation, without a line feed.

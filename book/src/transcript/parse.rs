@@ -103,7 +103,7 @@ impl Transcript {
             note(line - 1, Err("an empty transcript".to_owned()));
         }
         for tool in TOOLS {
-            note(line - 1, reader.tool(tool.name));
+            note(line - 1, reader.tool(tool));
         }
         if problems.is_empty() { Ok(reader.transcript) } else { Err(problems) }
     }
@@ -141,13 +141,12 @@ impl Reader {
                  around the commas"
             ));
         };
-        if !TOOLS.iter().any(|tool| tool.name == name) {
-            let known: Vec<_> = TOOLS.iter().map(|tool| tool.name).collect();
+        if !TOOLS.contains(&name) {
             return Err(format!(
                 "unknown tool `{name}`: there are {} (several are written \
                  `needs=socat,needs=nc`; new ones go into TOOLS in \
                  book/src/transcript/mod.rs)",
-                known.join(", ")
+                TOOLS.join(", ")
             ));
         }
         if self.transcript.needs.iter().any(|tool| tool == name) {
@@ -235,8 +234,7 @@ impl Reader {
         let declared = self.transcript.needs.iter().any(|name| name == tool);
         let used = self.transcript.entries.iter().any(|entry| {
             let Event::Command(command) = &entry.event else { return false };
-            let is_edge = |c: char| " \t|&;()<>'\"`".contains(c);
-            command.split(is_edge).any(|word| word == tool)
+            words(command).any(|word| word == tool)
         });
         match (declared, used) {
             (false, true) => Err(format!(
@@ -290,6 +288,11 @@ fn event(text: &str) -> Result<Event, String> {
     }
 }
 
+/// The words of a command, without the shell's own signs.
+fn words(command: &str) -> impl Iterator<Item = &str> {
+    command.split(|c: char| " \t|&;()<>'\"`".contains(c))
+}
+
 fn check_command(command: &str) -> Result<(), String> {
     let first = command.split(' ').next().unwrap_or_default();
     if first.is_empty() {
@@ -299,6 +302,14 @@ fn check_command(command: &str) -> Result<(), String> {
         return Err(format!(
             "`{first}` would change the reader's shell for good, and here \
              each command has a shell of its own: write ({first} …; COMMAND)"
+        ));
+    }
+    if let Some(word) = words(command)
+        .find(|word| matches!(*word, "pkill" | "pgrep" | "killall"))
+    {
+        return Err(format!(
+            "`{word}` would find programs that the transcript has not \
+             started: write `kill $NAME`, with the terminal's name"
         ));
     }
     programs::check(command)

@@ -2,17 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use harness::{Exit, Program, Sandbox, Signal, WaitError, drop_privileges};
 
 use super::{Entry, Event, Programs, Transcript, compare};
 use crate::problem::Problem;
-
-/// Held for reading by each transcript that is played, for writing by one that
-/// shows what the others do.
-static MACHINE: RwLock<()> = RwLock::new(());
 
 /// The signal of Ctrl-C, as a shell shows it in an exit code.
 const INTERRUPTED: i32 = 128 + Signal::INT.as_raw();
@@ -50,14 +45,6 @@ pub fn play(
     programs: &Programs,
     limit: Duration,
 ) -> Result<(), Box<Failure>> {
-    let (_alone, _together) = if transcript.sees_others() {
-        let alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
-        (Some(alone), None)
-    } else {
-        let together = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-        (None, Some(together))
-    };
-    // Made after the lock, so that all is ended before the next may play.
     let mut stage = Stage::new(transcript, programs);
     for (index, entry) in transcript.entries.iter().enumerate() {
         if let Err(message) = play_entry(&mut stage, index, entry, limit) {
@@ -80,6 +67,10 @@ fn play_entry(
             let printed = match stage.next_line(terminal, limit) {
                 Ok(printed) => printed,
                 Err(error) => {
+                    if error == WaitError::Ended {
+                        // A program closes its output before it has ended.
+                        let _ = stage.program(terminal).wait(limit);
+                    }
                     let now = stage.state_of(terminal);
                     return Err(format!(
                         "expected the line {expected:?}, but {error}; {now}"
@@ -95,6 +86,11 @@ fn play_entry(
             }
         }
         Event::ExitCode(expected) => code = Some(*expected),
+        Event::Interrupt if !stage.transcript.shows_it_runs(index) => {
+            return Err("Ctrl-C could come before the program runs: show a \
+                        line that is printed before"
+                .to_owned());
+        }
         action => stage.act(terminal, action)?,
     }
     if code.is_none() {
@@ -226,9 +222,42 @@ impl<'a> Stage<'a> {
         terminal: usize,
         limit: Duration,
     ) -> Result<String, WaitError> {
-        let line = self.program(terminal).next_line(limit)?;
-        let line = self.programs.restore(line.trim_end());
-        Ok(visible(&line))
+        loop {
+            let line = self.program(terminal).next_line(limit)?;
+            if !self.is_about_others(&line) {
+                let line = self.programs.restore(line.trim_end());
+                return Ok(visible(&line));
+            }
+        }
+    }
+
+    /// Whether a line is a row of `ss -x` or of `lsof -U` about what this
+    /// transcript has not started. Those of the reader, of a server that
+    /// somebody has forgotten, and of another transcript that is played at the
+    /// same time, all have the same relative name `mysocket`.
+    fn is_about_others(&self, line: &str) -> bool {
+        let needs =
+            |tool: &str| self.transcript.needs.iter().any(|name| name == tool);
+        let mut programs =
+            self.terminals.iter().filter_map(|t| t.program.as_ref());
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        match fields[..] {
+            // Each address is followed by its inode.
+            ["u_str" | "u_dgr" | "u_seq", _, _, _, _, one, _, other, ..]
+                if needs("ss") =>
+            {
+                !programs.any(|program| {
+                    let inodes = program.socket_inodes();
+                    inodes.iter().any(|inode| inode == one || inode == other)
+                })
+            }
+            [_, id, _, _, "unix", ..] if needs("lsof") => {
+                !programs.any(|program| {
+                    program.process_ids().iter().any(|p| p.to_string() == id)
+                })
+            }
+            _ => false,
+        }
     }
 
     /// Waits until the command in a terminal has ended, and all that it

@@ -139,7 +139,7 @@ impl Programs {
         // for it, so that the process we know is the program itself.
         let first = resolved.split(' ').next().unwrap_or_default();
         let is_program = Path::new(first).starts_with(self.links.path())
-            || TOOLS.iter().any(|tool| tool.name == first);
+            || TOOLS.contains(&first);
         if is_program && !resolved.contains(['|', '&', ';', '`', '(']) {
             return format!("exec {resolved}");
         }

@@ -15,6 +15,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use harness::{Exit, WaitError};
@@ -98,14 +99,32 @@ fn record_chapter(
 
     let mut lines: Vec<String> =
         text.split_inclusive('\n').map(str::to_owned).collect();
-    // From the last to the first, so that the lines above keep their numbers.
-    for transcript in transcripts.iter().rev() {
+    // Recording is mostly waiting: all of a chapter wait at the same time.
+    let takes: Vec<_> = thread::scope(|scope| {
+        let players: Vec<_> = transcripts
+            .iter()
+            .filter(|transcript| transcript.missing().is_none())
+            .map(|transcript| {
+                let programs = &programs;
+                let player = scope.spawn(move || take(transcript, programs));
+                (transcript, player)
+            })
+            .collect();
+        players
+            .into_iter()
+            .map(|(transcript, player)| {
+                (transcript, player.join().expect("the player panicked"))
+            })
+            .collect()
+    });
+    for transcript in &transcripts {
         if let Some(why) = transcript.missing() {
             skipped.push(Problem::new(file, transcript.line, why));
-            continue;
         }
-        let takes =
-            take(transcript, &programs).map_err(|problem| vec![problem])?;
+    }
+    // From the last to the first, so that the lines above keep their numbers.
+    for (transcript, takes) in takes.into_iter().rev() {
+        let takes = takes.map_err(|problem| vec![problem])?;
         let first = transcript.line - 1;
         let old = &lines[first..first + transcript.entries.len()];
         // In a list or a quotation something stands before each line.

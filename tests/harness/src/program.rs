@@ -246,9 +246,41 @@ impl Program {
         }
         let group = self.id();
         match members(group) {
-            Ok(names) => names,
+            Ok(members) => members
+                .into_iter()
+                .map(|(id, name)| format!("{name} ({id})"))
+                .collect(),
             Err(_) => vec![format!("process group {group}")],
         }
+    }
+
+    /// The process ids of all that runs in its process group; none where there
+    /// is no `/proc`.
+    pub fn process_ids(&self) -> Vec<i32> {
+        let members = members(self.id()).unwrap_or_default();
+        members.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The inodes of the sockets that its process group holds open, as `ss -x`
+    /// shows them (see proc_pid_fd(5)); none where there is no `/proc`.
+    pub fn socket_inodes(&self) -> Vec<String> {
+        let mut inodes = Vec::new();
+        for id in self.process_ids() {
+            // It may end while we look at it.
+            let Ok(descriptors) = fs::read_dir(format!("/proc/{id}/fd")) else {
+                continue;
+            };
+            for descriptor in descriptors.flatten() {
+                let target = fs::read_link(descriptor.path());
+                let target = target.unwrap_or_default();
+                let target = target.to_string_lossy();
+                let inode = target.strip_prefix("socket:[");
+                if let Some(inode) = inode {
+                    inodes.push(inode.trim_end_matches(']').to_owned());
+                }
+            }
+        }
+        inodes
     }
 
     /// Waits at most `limit` until nothing of its process group runs.
@@ -285,7 +317,7 @@ impl Program {
 /// The processes of `group` that run, from proc_pid_stat(5): `pid (name) state
 /// parent group …`. One that has ended and was not reaped yet (a zombie, state
 /// Z) does not run: who reaps an orphan, and when, is not the program's doing.
-fn members(group: i32) -> io::Result<Vec<String>> {
+fn members(group: i32) -> io::Result<Vec<(i32, String)>> {
     let mut members = Vec::new();
     for entry in fs::read_dir("/proc")? {
         // A process may end while we look at it.
@@ -301,9 +333,10 @@ fn members(group: i32) -> io::Result<Vec<String>> {
         let is_member = fields.get(2).and_then(|text| text.parse().ok());
         if runs
             && is_member == Some(group)
-            && let Some((pid, name)) = pid_and_name.split_once(" (")
+            && let Some((id, name)) = pid_and_name.split_once(" (")
+            && let Ok(id) = id.parse()
         {
-            members.push(format!("{name} ({pid})"));
+            members.push((id, name.to_owned()));
         }
     }
     Ok(members)
