@@ -373,10 +373,6 @@ impl<'a> Stage<'a> {
             let name = self.name(other);
             report += &format!("  {name}: {}\n", states[&other]);
         }
-        if self.transcript.sees_others() {
-            report += "  (it shows what runs on the whole machine: is another \
-                       server or test running?)\n";
-        }
         let message = format!("{}: {message}", self.name(terminal));
         Box::new(Failure {
             problem: Problem::new(
