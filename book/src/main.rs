@@ -46,9 +46,10 @@ struct Serve {
 enum Command {
     /// Write the book as static pages, for any web host
     Build {
-        /// The folder to write; an earlier build there is replaced
-        #[arg(long, value_name = "DIR", default_value = "target/book")]
-        dest: PathBuf,
+        /// The folder to write; an earlier build there is replaced [default:
+        /// target/book in the repository]
+        #[arg(long, value_name = "DIR")]
+        dest: Option<PathBuf>,
     },
     /// Play the transcripts, and put what is printed now into the chapters
     Record {
@@ -90,6 +91,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             serve::serve(course, port, !no_open)?;
         }
         Some(Command::Build { dest }) => {
+            let default = || course.root.join("target/book");
+            let dest = dest.unwrap_or_else(default);
             let report = site::write(&course, &dest)?;
             println!("{report}");
             println!("written to {}", dest.display());

@@ -12,12 +12,12 @@
 //!
 //! All else stops the build: see [`process`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext, parse_input};
@@ -165,22 +165,38 @@ pub fn chapters(course: &Course) -> Result<Vec<Chapter>, Vec<Problem>> {
         .map_err(|problem| vec![problem])?;
     let mut chapters: Vec<Chapter> = Vec::new();
     let mut problems = Vec::new();
+    let mut named = BTreeSet::new();
     for (event, range) in Parser::new(&text).into_offset_iter() {
         let Event::Start(Tag::Link { dest_url, .. }) = event else { continue };
         if dest_url.is_empty() {
             continue; // mdBook's way to announce a chapter
         }
-        let file = PathBuf::from(&*dest_url);
-        match read(&file, &summary, line_of(&text, range.start)) {
-            Ok(text) => chapters.push(Chapter { file, text }),
-            Err(problem) => problems.push(problem),
+        let parts = Path::new(&*dest_url).components();
+        let file: PathBuf =
+            parts.filter(|part| *part != Component::CurDir).collect();
+        let line = line_of(&text, range.start);
+        let is_plain = |part| matches!(part, Component::Normal(_));
+        if !file.components().all(is_plain) {
+            // Its page would lie outside of the book, too.
+            let message = format!(
+                "`{dest_url}` is not in {CHAPTERS}: move the chapter there"
+            );
+            problems.push(Problem::new(&summary, line, message));
+        } else if !named.insert(file.clone()) {
+            let message = format!("`{dest_url}` is named a second time");
+            problems.push(Problem::new(&summary, line, message));
+        } else {
+            match read(&file, &summary, line) {
+                Ok(text) => chapters.push(Chapter { file, text }),
+                Err(problem) => problems.push(problem),
+            }
         }
     }
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
     for file in entries.map(|entry| PathBuf::from(entry.file_name())) {
         let is_chapter = file.extension().is_some_and(|end| end == "md")
             && file != Path::new("SUMMARY.md");
-        if is_chapter && chapters.iter().all(|other| other.file != file) {
+        if is_chapter && !named.contains(&file) {
             let message = "SUMMARY.md does not name this chapter, so nobody \
                            will read it: add it there";
             let file = Path::new(CHAPTERS).join(file);

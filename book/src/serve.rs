@@ -5,26 +5,29 @@
 //! that no other site has made, and that ask for a file of the book; and it
 //! can do nothing but answer.
 
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use notify::{RecursiveMode, Watcher};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tower_http::services::{ServeDir, ServeFile};
 
 use crate::course::Course;
@@ -39,16 +42,11 @@ const PORTS: u16 = 100;
 /// writes a file in several steps.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// What is watched, relative to the repository's root.
-const WATCHED: [(&str, RecursiveMode); 5] = [
-    ("book", RecursiveMode::NonRecursive),
-    ("book/chapters", RecursiveMode::Recursive),
-    ("book/diagrams", RecursiveMode::Recursive),
-    ("book/theme", RecursiveMode::Recursive),
-    ("steps", RecursiveMode::Recursive),
-];
+/// What the pages are made of, relative to the repository's root.
+const SOURCES: [&str; 5] =
+    ["book/book.toml", "book/chapters", "book/diagrams", "book/theme", "steps"];
 
-/// Scripts and styles that only a served page needs.
+/// The script that only a served page needs.
 const LIVE: &str = "theme/live.js";
 
 /// A page may load what is the book's own, and nobody may put it in a frame.
@@ -56,76 +54,110 @@ const LIVE: &str = "theme/live.js";
 const POLICY: &str = "default-src 'self'; \
     script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; object-src 'none'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors ";
+    base-uri 'self'; form-action 'none'; frame-ancestors ";
 
-/// What is served now.
+/// What is served.
 struct Site {
     port: u16,
-    /// The last build without an error. Who answers a request holds it, so
-    /// that it is not removed meanwhile.
-    pages: Mutex<Option<Arc<TempDir>>>,
-    status: Mutex<Status>,
+    now: Mutex<Now>,
 }
 
-/// What the pages ask for, again and again.
-#[derive(Debug, Clone)]
-struct Status {
-    /// How many builds have succeeded.
-    version: u64,
+/// What is served at this moment.
+struct Now {
+    /// The last build without an error. Who answers a request holds it, so
+    /// that it is not removed meanwhile.
+    pages: Arc<Pages>,
     /// Why the latest build has failed, if it has.
     error: Option<String>,
 }
 
-/// Builds the book, serves it on 127.0.0.1 until SIGINT or SIGTERM, and builds
-/// it again when something changes. With no `port`, the first free one is
-/// taken, from 3000 on.
+/// A build. Its folder is removed with the last owner.
+struct Pages {
+    folder: TempDir,
+    /// When it was complete.
+    built: Instant,
+    /// The same in milliseconds since 1970: a number that no other build has,
+    /// not even one of an earlier server, whose pages may still be open.
+    version: u64,
+}
+
+impl Pages {
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("book")
+    }
+}
+
+/// Builds the book, serves it on 127.0.0.1 until SIGINT, SIGTERM or SIGHUP,
+/// and builds it again when something changes. With no `port`, the first free
+/// one is taken, from 3000 on.
 ///
 /// # Errors
 ///
-/// A book that cannot be built, a port that cannot be had, a folder that
-/// cannot be watched.
+/// A port that cannot be had, a folder that cannot be watched, a book that
+/// cannot be built.
 pub fn serve(
     course: Course,
     port: Option<u16>,
     open_browser: bool,
 ) -> anyhow::Result<()> {
-    let pages = build(&course)?;
     let listener = listen(port)?;
     let port = listener.local_addr()?.port();
-    let site = Arc::new(Site {
-        port,
-        pages: Mutex::new(Some(Arc::new(pages))),
-        status: Mutex::new(Status { version: 1, error: None }),
-    });
-    // Before anything is promised: from here on no change is missed.
-    watch(course.root, Arc::clone(&site))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // From here on a signal does not kill: the pages must be removed first.
+    let signals = runtime.block_on(async { end_signals() })?;
+    // Before the first build: no change is missed.
+    let (watcher, changes) = watch(&course.root)?;
+    let pages = Arc::new(build(&course)?);
+    let now = Mutex::new(Now { pages, error: None });
+    let site = Arc::new(Site { port, now });
+    let builder = {
+        let site = Arc::clone(&site);
+        thread::spawn(move || build_on_change(&course.root, &site, &changes))
+    };
 
     let url = format!("http://127.0.0.1:{port}/");
-    println!("the book is at {url} (Ctrl-C ends it)");
-    if open_browser && let Err(error) = open::that_detached(&url) {
-        eprintln!("no browser could be opened ({error}): open {url} yourself");
+    say(io::stdout(), format!("the book is at {url} (Ctrl-C ends it)"));
+    if open_browser {
+        // It may take a while to see whether one opens.
+        thread::spawn(move || {
+            if let Err(error) = open::that_detached(&url) {
+                let why = error.to_string().replace('\n', " ");
+                let line = format!("open {url} yourself: no browser ({why})");
+                say(io::stderr(), line);
+            }
+        });
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-    runtime.block_on(run(listener, Arc::clone(&site)))?;
-    // Dropped here: the thread that watches never ends.
-    lock(&site.pages).take();
-    Ok(())
+    let result = runtime.block_on(run(listener, site, signals));
+    // Nobody may still write into a folder when it is removed: first the
+    // answers end, then the build that may be under way.
+    drop(runtime);
+    drop(watcher);
+    if builder.join().is_err() {
+        bail!("building the book has panicked");
+    }
+    result
 }
 
-fn build(course: &Course) -> anyhow::Result<TempDir> {
+/// Prints a line. That nobody reads it any more (`cargo book | head -1`) is no
+/// reason to end.
+fn say(mut stream: impl Write, line: impl Display) {
+    let _ = writeln!(stream, "{line}");
+}
+
+fn build(course: &Course) -> anyhow::Result<Pages> {
     let folder = tempfile::Builder::new()
         .prefix("book-")
         .tempdir()
         .context("cannot make a folder for the pages")?;
     let report = site::build(course, &folder.path().join("book"), &[LIVE])?;
-    println!("{report}");
+    say(io::stdout(), &report);
     for problem in report.unexplained.iter().chain(&report.over_budget) {
-        println!("{problem}");
+        say(io::stdout(), problem);
     }
-    Ok(folder)
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let version = now.as_millis() as u64;
+    Ok(Pages { folder, built: Instant::now(), version })
 }
 
 fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
@@ -152,9 +184,20 @@ fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
     bail!("the ports {FIRST_PORT} to {last} are taken; name one with --port")
 }
 
-async fn run(listener: TcpListener, site: Arc<Site>) -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+/// What ends the program: Ctrl-C, `kill`, a terminal that is closed.
+fn end_signals() -> io::Result<[Signal; 3]> {
+    Ok([
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::hangup())?,
+    ])
+}
+
+async fn run(
+    listener: TcpListener,
+    site: Arc<Site>,
+    [mut interrupt, mut terminate, mut hangup]: [Signal; 3],
+) -> anyhow::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let app = Router::new()
@@ -166,6 +209,7 @@ async fn run(listener: TcpListener, site: Arc<Site>) -> anyhow::Result<()> {
         result = axum::serve(listener, app) => result?,
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
     }
     Ok(())
 }
@@ -233,15 +277,10 @@ fn refusal(site: &Site, request: &Request) -> Option<(StatusCode, String)> {
         let why = "another site has made this request".to_owned();
         return Some((StatusCode::FORBIDDEN, why));
     }
-    let is_get = request.method() == Method::GET;
-    let is_link = is_get && is_navigation(headers);
+    let is_link = request.method() == Method::GET && is_navigation(headers);
     if !is_same_site(headers) && !is_link {
         let why = "another site has made this request".to_owned();
         return Some((StatusCode::FORBIDDEN, why));
-    }
-    if !is_get && request.method() != Method::HEAD {
-        let why = "there is nothing here but GET and HEAD".to_owned();
-        return Some((StatusCode::METHOD_NOT_ALLOWED, why));
     }
     None
 }
@@ -260,24 +299,27 @@ fn is_navigation(headers: &HeaderMap) -> bool {
     is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document")
 }
 
+/// What the pages ask for, again and again: which build is served, for how
+/// many milliseconds it has been there, why the latest one has failed.
 async fn status(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    let status = lock(&site.status).clone();
-    Json(json!({ "version": status.version, "error": status.error }))
+    let now = lock(&site.now);
+    Json(json!({
+        "version": now.pages.version,
+        "age": now.pages.built.elapsed().as_millis() as u64,
+        "error": now.error,
+    }))
 }
 
-async fn page(State(site): State<Arc<Site>>, request: Request) -> Response {
-    let Some(pages) = lock(&site.pages).clone() else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let root = pages.path().join("book");
-    let not_found = root.join("404.html");
-    let request = match is_inside(&root, request.uri().path()) {
-        true => request,
+async fn page(State(site): State<Arc<Site>>, mut request: Request) -> Response {
+    let pages = Arc::clone(&lock(&site.now).pages);
+    let root = pages.root();
+    if !is_inside(&root, request.uri().path()) {
         // Answered like any other file that is not there.
-        false => Request::get("/404").body(Body::empty()).expect("a request"),
-    };
+        *request.uri_mut() = Uri::from_static("/404");
+    }
+    let not_found = ServeFile::new(root.join("404.html"));
     let mut files = ServeDir::new(&root)
-        .not_found_service(ServeFile::new(not_found))
+        .not_found_service(not_found)
         .call_fallback_on_method_not_allowed(false);
     match files.try_call(request).await {
         Ok(response) => response.map(Body::new),
@@ -291,54 +333,67 @@ async fn page(State(site): State<Arc<Site>>, request: Request) -> Response {
 /// Whether the file that a path of a request leads to, through whatever links,
 /// is one of the book's.
 fn is_inside(root: &Path, path: &str) -> bool {
+    let Some(path) = path.strip_prefix('/') else { return false };
+    // A slash that is encoded is part of a name, and no file has such a name.
+    let is_encoded_slash = path.to_ascii_lowercase().contains("%2f");
     let Ok(path) = percent_decode_str(path).decode_utf8() else {
         return false;
     };
-    if path.contains(['\0', '\\']) {
+    if is_encoded_slash || path.contains(['\0', '\\']) {
         return false;
     }
-    let file = root.join(path.trim_start_matches('/'));
+    // An absolute path takes the place of the root, and is then outside of it.
+    let file = root.join(&*path);
     match (file.canonicalize(), root.canonicalize()) {
         (Ok(file), Ok(root)) => file.starts_with(root),
         _ => false,
     }
 }
 
-/// Starts a thread that builds the book when something changes.
-fn watch(root: PathBuf, site: Arc<Site>) -> anyhow::Result<()> {
+/// Starts to watch the sources. Watching ends when the watcher is dropped, and
+/// so do the messages.
+fn watch(root: &Path) -> anyhow::Result<(RecommendedWatcher, Receiver<()>)> {
     let (sender, changes) = mpsc::channel();
-    let book = root.join("book");
+    // As the system spells it, which reports changes.
+    let root = root
+        .canonicalize()
+        .with_context(|| format!("cannot read {}", root.display()))?;
+    let root_of_changes = root.clone();
     let mut watcher = notify::recommended_watcher(move |event| {
         if let Ok(event) = event
-            && is_change(&event, &book)
+            && is_change(&event, &root_of_changes)
         {
             // Nobody listens any more when the program ends.
             let _ = sender.send(());
         }
     })
     .context("cannot watch for changes")?;
-    for (folder, mode) in WATCHED {
+    // Whole folders, so that one in them may go and come back.
+    for folder in ["book", "steps"] {
         watcher
-            .watch(&root.join(folder), mode)
+            .watch(&root.join(folder), RecursiveMode::Recursive)
             .with_context(|| format!("cannot watch {folder}"))?;
     }
-    thread::spawn(move || {
-        let _watcher = watcher;
-        build_on_change(&root, &site, &changes);
-    });
-    Ok(())
+    Ok((watcher, changes))
 }
 
 /// Whether an event says that the book may look different now.
-fn is_change(event: &notify::Event, book: &Path) -> bool {
-    let is_write = !event.kind.is_access();
-    is_write
-        && event.paths.iter().any(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let is_scratch = name.starts_with('.') || name.ends_with('~');
-            let is_other = path.parent() == Some(book) && name != "book.toml";
-            !is_scratch && !is_other
-        })
+fn is_change(event: &notify::Event, root: &Path) -> bool {
+    let is_source = |path: &PathBuf| {
+        let path = path.strip_prefix(root).unwrap_or(path);
+        let is_scratch = path.components().any(is_scratch);
+        !is_scratch && SOURCES.iter().any(|source| path.starts_with(source))
+    };
+    // The system asks for it when it could not report every change.
+    event.need_rescan()
+        || !event.kind.is_access() && event.paths.iter().any(is_source)
+}
+
+/// What editors and Cargo keep beside the sources.
+fn is_scratch(part: Component) -> bool {
+    let name: &OsStr = part.as_os_str();
+    let name = name.as_encoded_bytes();
+    name == b"target" || name.starts_with(b".") || name.ends_with(b"~")
 }
 
 fn build_on_change(root: &Path, site: &Site, changes: &Receiver<()>) {
@@ -349,15 +404,18 @@ fn build_on_change(root: &Path, site: &Site, changes: &Receiver<()>) {
             .and_then(|course| build(&course));
         match built {
             Ok(pages) => {
-                *lock(&site.pages) = Some(Arc::new(pages));
-                let mut status = lock(&site.status);
-                status.version += 1;
-                status.error = None;
+                *lock(&site.now) = Now { pages: Arc::new(pages), error: None };
             }
             Err(error) => {
-                let error = format!("{error:#}");
-                eprintln!("{error}\nthe last good pages stay");
-                lock(&site.status).error = Some(error);
+                let error = Some(format!("{error:#}"));
+                let mut now = lock(&site.now);
+                // Once, however often the file is saved.
+                if now.error != error {
+                    now.error = error;
+                    let error = now.error.as_deref().unwrap_or_default();
+                    say(io::stderr(), error);
+                    say(io::stderr(), "the last good pages stay");
+                }
             }
         }
     }

@@ -1,7 +1,9 @@
 //! From the chapters to a folder of static pages, by mdBook.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,9 +16,11 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::check::{self, Report};
 use crate::course::Course;
-use crate::pages::{self, Problems, Sockets};
+use crate::pages::{self, Problems, Sockets, line_of};
+use crate::problem::Problem;
 
-/// In each folder that [`write()`] has written, so that it may replace it.
+/// In each folder that [`write()`] has written: the names of all files in it,
+/// one to a line. It may replace them, and nothing else.
 const MARK: &str = ".written-by-cargo-book";
 
 /// Builds the book into `folder`, which must be empty or not exist.
@@ -35,8 +39,7 @@ pub fn build(
 ) -> anyhow::Result<Report> {
     let report = pages::check(course).map_err(Problems)?;
     let root = course.root.join("book");
-    let mut config = Config::from_disk(root.join("book.toml"))
-        .context("book/book.toml cannot be used")?;
+    let mut config = settings(course)?;
     config.build.build_dir = folder.to_owned();
     if !scripts.is_empty() {
         let html = config.html_config().unwrap_or_default();
@@ -52,11 +55,43 @@ pub fn build(
         // It takes the place of the command of the same name in book.toml.
         book.with_preprocessor(Sockets::new(course.clone()));
         book.build()
-    })?;
+    })
+    .map_err(with_place)?;
     let warnings = warnings.0.lock().unwrap_or_else(PoisonError::into_inner);
     ensure!(warnings.is_empty(), "mdBook warns:\n{}", warnings.join("\n"));
     check::built(folder).map_err(Problems)?;
     Ok(report)
+}
+
+/// What `book/book.toml` says.
+fn settings(course: &Course) -> anyhow::Result<Config> {
+    let file = "book/book.toml";
+    let text = fs::read_to_string(course.root.join(file)).map_err(|error| {
+        Problem::new(file, 0, format!("cannot read this file: {error}"))
+    })?;
+    text.parse().map_err(|error: anyhow::Error| {
+        match error.downcast_ref::<toml::de::Error>() {
+            Some(error) => {
+                let at = error.span().map(|span| line_of(&text, span.start));
+                Problem::new(file, at.unwrap_or(0), error.message()).into()
+            }
+            None => error.context(file),
+        }
+    })
+}
+
+/// The same error, with its place in front as in all others. mdBook 0.5.4 says
+/// "failed to parse SUMMARY.md line 20, column 1: …".
+fn with_place(error: anyhow::Error) -> anyhow::Error {
+    let cause = error.root_cause().to_string();
+    let problem = || {
+        let place = cause.strip_prefix("failed to parse SUMMARY.md line ")?;
+        let (line, place) = place.split_once(", column ")?;
+        let (_, message) = place.split_once(": ")?;
+        let file = Path::new(pages::CHAPTERS).join("SUMMARY.md");
+        Some(Problem::new(file, line.parse().ok()?, message))
+    };
+    problem().map_or(error, Into::into)
 }
 
 /// Builds the book and puts it at `folder`, where an earlier build is
@@ -64,42 +99,79 @@ pub fn build(
 ///
 /// # Errors
 ///
-/// Those of [`build`], and a `folder` that holds something else.
+/// Those of [`build`], a `folder` in which there is anything that no earlier
+/// build has put there, and one that cannot be written.
 pub fn write(course: &Course, folder: &Path) -> anyhow::Result<Report> {
-    let is_empty = match fs::read_dir(folder) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-        Err(error) => bail!("cannot read {}: {error}", folder.display()),
+    let cannot_write = || format!("cannot write {}", folder.display());
+    // What a link leads to is replaced, and not the link.
+    let target = match folder.canonicalize() {
+        Ok(target) => target,
+        Err(_) if folder.symlink_metadata().is_err() => {
+            std::path::absolute(folder)?
+        }
+        Err(error) => return Err(error).with_context(cannot_write),
     };
-    if !is_empty && !folder.join(MARK).exists() {
-        bail!(
-            "{} is not empty, and no earlier build of the book: nothing was \
-             written; name another folder with --dest",
-            folder.display()
-        );
-    }
-    let beside = match folder.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(beside)
-        .with_context(|| format!("cannot make {}", beside.display()))?;
+    refuse_foreign(&target).with_context(cannot_write)?;
+
+    let beside = target.parent().with_context(cannot_write)?;
+    fs::create_dir_all(beside).with_context(cannot_write)?;
     let new = tempfile::Builder::new()
         .prefix(".book-")
         .tempdir_in(beside)
-        .with_context(|| format!("cannot write in {}", beside.display()))?;
+        .with_context(cannot_write)?;
     // mdBook empties the folder that it builds into, so one level deeper.
-    let built = new.path().join("new");
-    let absolute = std::path::absolute(&built)?;
-    let report = build(course, &absolute, &[])?;
-    fs::write(built.join(MARK), "cargo book build may replace this folder\n")?;
-    if folder.exists() {
-        fs::rename(folder, new.path().join("old"))
-            .with_context(|| format!("cannot replace {}", folder.display()))?;
+    let (built, old) = (new.path().join("new"), new.path().join("old"));
+    let report = build(course, &built, &[])?;
+    let mut names = files(&built)?.join("\n");
+    names.push('\n');
+    fs::write(built.join(MARK), names)?;
+    if target.exists() {
+        fs::rename(&target, &old).with_context(cannot_write)?;
     }
-    fs::rename(&built, folder)
-        .with_context(|| format!("cannot write {}", folder.display()))?;
+    if let Err(error) = fs::rename(&built, &target) {
+        // There is no earlier build, or it goes back to its place.
+        let _ = fs::rename(&old, &target);
+        return Err(error).with_context(cannot_write);
+    }
     Ok(report)
+}
+
+/// Refuses a folder in which there is something that [`write()`] would
+/// destroy.
+fn refuse_foreign(folder: &Path) -> anyhow::Result<()> {
+    let names = match files(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names?,
+    };
+    let ours = fs::read_to_string(folder.join(MARK)).unwrap_or_default();
+    let ours: HashSet<&str> = ours.lines().chain([MARK]).collect();
+    match names.iter().find(|name| !ours.contains(name.as_str())) {
+        Some(name) => bail!(
+            "`{name}` in it was not put there by an earlier build; move it \
+             away, or name another folder with --dest"
+        ),
+        None => Ok(()),
+    }
+}
+
+/// The files and links in a folder and the folders in it, sorted: their paths
+/// from there. An empty folder in it counts as a file.
+fn files(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let inside = match entry.file_type()?.is_dir() {
+            true => files(&entry.path())?,
+            false => Vec::new(),
+        };
+        match inside.as_slice() {
+            [] => names.push(name),
+            _ => names.extend(inside.iter().map(|n| format!("{name}/{n}"))),
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Collects what mdBook would print as a warning or an error.

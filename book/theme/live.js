@@ -17,6 +17,9 @@
     document.body.append(box);
 
     const show = (error) => {
+        if (error !== dismissed) {
+            dismissed = null;
+        }
         if (error === null || error === dismissed) {
             box.hidden = true;
         } else if (box.hidden || text.dataset.error !== error) {
@@ -45,8 +48,13 @@
         } catch {
             return; // The server has ended. The page stays readable.
         }
-        if (version !== null && version !== status.version) {
+        // At first all that is known of this page is when it was asked for.
+        const isNew = version === null
+            ? status.age < performance.now()
+            : status.version !== version;
+        if (isNew) {
             location.reload();
+            return;
         }
         version = status.version;
         show(status.error);

@@ -1,0 +1,7 @@
+//! What `cargo book` does, seen from outside: the real program, on a small
+//! book of its own.
+
+mod build;
+mod http;
+mod repository;
+mod serve;
