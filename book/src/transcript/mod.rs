@@ -160,8 +160,10 @@ impl Transcript {
     /// Why it cannot be played on this machine: `needs socat`, if there is no
     /// such tool here.
     pub fn missing(&self) -> Option<String> {
-        if self.linux && !cfg!(target_os = "linux") {
-            return Some("needs Linux".to_owned());
+        // What is printed was recorded on Linux. Elsewhere the numbers of
+        // errors differ, and the words of `ls`.
+        if !cfg!(target_os = "linux") {
+            return Some("recorded on Linux".to_owned());
         }
         let tool = self.needs.iter().find(|tool| !is_installed(tool))?;
         Some(format!("needs {tool}"))
