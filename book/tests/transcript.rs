@@ -330,6 +330,16 @@ fn input_is_typed_ended_and_interrupted() {
 }
 
 #[test]
+fn interrupts_arrive_though_a_shell_in_the_background_started_us() {
+    let script = "trap '' INT; exec \"$0\" --exact \
+                  input_is_typed_ended_and_interrupted";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).arg(std::env::current_exe().unwrap());
+    let mut tests = Program::start(&mut shell).unwrap();
+    assert_eq!(tests.wait(DEADLINE), Ok(harness::Exit::Code(0)));
+}
+
+#[test]
 fn a_terminal_can_kill_what_runs_in_another() {
     plays(
         "\

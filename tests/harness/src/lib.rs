@@ -8,6 +8,7 @@
 //! watchdog does the same for a test that is killed itself.
 
 mod accept;
+mod interrupt;
 #[cfg(target_os = "linux")]
 mod linux;
 mod program;

@@ -12,7 +12,7 @@ use rustix::process::{
     Pid, Signal, kill_process_group, test_kill_process_group,
 };
 
-use crate::{DEADLINE, watchdog};
+use crate::{DEADLINE, interrupt, watchdog};
 
 /// A program that runs, as somebody at a terminal sees it: its standard output
 /// and error come as one sequence of lines, and its input is typed.
@@ -58,6 +58,7 @@ impl Program {
     ///
     /// Those of [`Command::spawn`]: above all, that there is no such program.
     pub fn start(command: &mut Command) -> io::Result<Self> {
+        interrupt::let_interrupts_through();
         // One pipe for both keeps the order in which the lines were printed.
         let (reader, writer) = io::pipe()?;
         let mut child = command
