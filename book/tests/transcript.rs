@@ -836,7 +836,7 @@ fn plays_for_ever() {
     let sandbox = Sandbox::new();
     let script = "sleep 1000 & sleep 1000";
     let mut program = sandbox.start("sh", &["-c", script]);
-    println!("group {}", program.id());
+    println!("{} runs in {}", program.id(), sandbox.path().display());
     let _ = program.wait(Duration::from_secs(1000));
 }
 
@@ -845,11 +845,14 @@ fn a_player_that_is_killed_leaves_nothing_running() {
     let mut runner = Command::new(std::env::current_exe().unwrap());
     runner.args(["--exact", "plays_for_ever", "--ignored", "--nocapture"]);
     let mut player = Program::start(&mut runner).unwrap();
-    let line = player.expect_containing("group ");
-    let (_, group) = line.split_once("group ").unwrap();
+    let line = player.expect_containing(" runs in ");
+    let (group, folder) = line.split_once(" runs in ").unwrap();
+    let group = group.split(' ').next_back().unwrap();
     assert!(group_runs(group));
     player.signal(Signal::KILL).unwrap();
     wait_for(|| (!group_runs(group)).then_some(()));
+    // It was killed before it could remove its folder, which is empty.
+    fs::remove_dir(folder).unwrap();
 }
 
 fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {

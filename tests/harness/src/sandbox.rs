@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +23,7 @@ impl Sandbox {
     pub fn new() -> Self {
         let directory = tempfile::Builder::new()
             .prefix("sock")
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in("/tmp")
             .expect("cannot make a directory in /tmp");
         Self { directory }
