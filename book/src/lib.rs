@@ -3,6 +3,7 @@
 pub mod check;
 pub mod course;
 pub mod diagram;
+pub mod interrupt;
 mod links;
 pub mod listing;
 pub mod pages;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use book::course::Course;
-use book::{pages, serve, site, transcript};
+use book::{interrupt, pages, serve, site, transcript};
 use clap::{Args, Parser, Subcommand};
 
 /// The book on Unix sockets: builds it, and opens it in your browser.
@@ -93,9 +93,12 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(Command::Build { dest }) => {
             let default = || course.root.join("target/book");
             let dest = dest.unwrap_or_else(default);
-            let report = site::write(&course, &dest)?;
+            let name = dest.display().to_string();
+            let write = move || site::write(&course, &dest);
+            let report = interrupt::unless_interrupted(write)?
+                .context("interrupted")??;
             println!("{report}");
-            println!("written to {}", dest.display());
+            println!("written to {name}");
         }
         Some(Command::Record { chapter }) => {
             record(&course, chapter.as_deref())?;
@@ -105,7 +108,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
             Some(_) => {}
-            None => pages::run_as_command(course).context("the book")?,
+            None => pages::run_as_command(course)?,
         },
     }
     Ok(ExitCode::SUCCESS)

@@ -19,6 +19,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
+use anyhow::Context;
 use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext, parse_input};
 use pulldown_cmark::{
@@ -653,7 +654,8 @@ impl Preprocessor for Sockets {
 ///
 /// Those of [`process`], one to a line, and input that is not mdBook's.
 pub fn run_as_command(course: Course) -> anyhow::Result<()> {
-    let (context, book) = parse_input(io::stdin())?;
+    let (context, book) = parse_input(io::stdin())
+        .context("the standard input is not what mdBook sends")?;
     let book = Sockets::new(course).run(&context, book)?;
     serde_json::to_writer(io::stdout(), &book)?;
     Ok(())

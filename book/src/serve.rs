@@ -27,10 +27,11 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
 use tower_http::services::{ServeDir, ServeFile};
 
 use crate::course::Course;
+use crate::interrupt::{self, Interrupt};
 use crate::site;
 
 /// The port that is tried first, as mdBook does.
@@ -102,13 +103,20 @@ pub fn serve(
 ) -> anyhow::Result<()> {
     let listener = listen(port)?;
     let port = listener.local_addr()?.port();
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = interrupt::runtime()?;
     // From here on a signal does not kill: the pages must be removed first.
-    let signals = runtime.block_on(async { end_signals() })?;
+    let mut interrupt = runtime.block_on(async { Interrupt::new() })?;
     // Before the first build: no change is missed.
     let (watcher, changes) = watch(&course.root)?;
-    let pages = Arc::new(build(&course)?);
+    let first = course.clone();
+    let built = runtime.block_on(async {
+        tokio::select! {
+            built = spawn_blocking(move || build(&first)) => Some(built),
+            () = interrupt.wait() => None,
+        }
+    });
+    let Some(built) = built else { return Ok(()) };
+    let pages = Arc::new(built.context("building the book has failed")??);
     let now = Mutex::new(Now { pages, error: None });
     let site = Arc::new(Site { port, now });
     let builder = {
@@ -128,7 +136,7 @@ pub fn serve(
             }
         });
     }
-    let result = runtime.block_on(run(listener, site, signals));
+    let result = runtime.block_on(run(listener, site, interrupt));
     // Nobody may still write into a folder when it is removed: first the
     // answers end, then the build that may be under way.
     drop(runtime);
@@ -184,19 +192,10 @@ fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
     bail!("the ports {FIRST_PORT} to {last} are taken; name one with --port")
 }
 
-/// What ends the program: Ctrl-C, `kill`, a terminal that is closed.
-fn end_signals() -> io::Result<[Signal; 3]> {
-    Ok([
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::hangup())?,
-    ])
-}
-
 async fn run(
     listener: TcpListener,
     site: Arc<Site>,
-    [mut interrupt, mut terminate, mut hangup]: [Signal; 3],
+    mut interrupt: Interrupt,
 ) -> anyhow::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -207,9 +206,7 @@ async fn run(
         .with_state(site);
     tokio::select! {
         result = axum::serve(listener, app) => result?,
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+        () = interrupt.wait() => {}
     }
     Ok(())
 }

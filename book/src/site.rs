@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail, ensure};
 use mdbook_driver::MDBook;
-use mdbook_driver::config::Config;
+use mdbook_driver::config::{Config, HtmlConfig};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -69,7 +69,7 @@ fn settings(course: &Course) -> anyhow::Result<Config> {
     let text = fs::read_to_string(course.root.join(file)).map_err(|error| {
         Problem::new(file, 0, format!("cannot read this file: {error}"))
     })?;
-    text.parse().map_err(|error: anyhow::Error| {
+    let config: Config = text.parse().map_err(|error: anyhow::Error| {
         match error.downcast_ref::<toml::de::Error>() {
             Some(error) => {
                 let at = error.span().map(|span| line_of(&text, span.start));
@@ -77,7 +77,22 @@ fn settings(course: &Course) -> anyhow::Result<Config> {
             }
             None => error.context(file),
         }
-    })
+    })?;
+    // mdBook itself only warns of an error here, and does not say where.
+    let html = config.get::<HtmlConfig>("output.html").map_err(|error| {
+        let message = format!("{error:#}").trim().replace('\n', " ");
+        Problem::new(file, 0, message)
+    })?;
+    let html = html.unwrap_or_default();
+    for name in html.additional_css.iter().chain(&html.additional_js) {
+        if !course.root.join("book").join(name).is_file() {
+            let name = name.display().to_string();
+            let at = text.find(&name).map_or(0, |at| line_of(&text, at));
+            let message = format!("there is no file book/{name}");
+            return Err(Problem::new(file, at, message).into());
+        }
+    }
+    Ok(config)
 }
 
 /// The same error, with its place in front as in all others. mdBook 0.5.4 says
@@ -112,6 +127,7 @@ pub fn write(course: &Course, folder: &Path) -> anyhow::Result<Report> {
         Err(error) => return Err(error).with_context(cannot_write),
     };
     refuse_foreign(&target).with_context(cannot_write)?;
+    refuse_source(course, &target).with_context(cannot_write)?;
 
     let beside = target.parent().with_context(cannot_write)?;
     fs::create_dir_all(beside).with_context(cannot_write)?;
@@ -152,6 +168,20 @@ fn refuse_foreign(folder: &Path) -> anyhow::Result<()> {
         ),
         None => Ok(()),
     }
+}
+
+/// Refuses a folder whose pages would be part of the next build, or of this
+/// one: mdBook copies what lies beside the chapters.
+fn refuse_source(course: &Course, folder: &Path) -> anyhow::Result<()> {
+    let root = course.root.canonicalize()?;
+    for source in ["book", "steps"] {
+        ensure!(
+            !folder.starts_with(root.join(source)),
+            "the book is made from what is in {source}/; name another folder \
+             with --dest"
+        );
+    }
+    Ok(())
 }
 
 /// The files and links in a folder and the folders in it, sorted: their paths

@@ -1,6 +1,9 @@
 //! `cargo book build`, and what every command says about bad input.
 
 use std::fs;
+use std::time::Instant;
+
+use harness::{DEADLINE, Exit, Program, Signal};
 
 use crate::repository::Repository;
 
@@ -105,6 +108,47 @@ fn refuses_the_repository_itself() {
     assert!(says.starts_with("cannot write .: `book/book.toml`"), "{says}");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(repository.sandbox.files(), ["book", "steps", "tmp"]);
+}
+
+#[test]
+fn refuses_a_folder_that_the_book_is_made_from() {
+    let repository = Repository::new();
+    for (dest, source) in
+        [("book/chapters/site", "book"), ("steps/site", "steps")]
+    {
+        repository.fails(
+            &["build", "--dest", dest],
+            &format!(
+                "cannot write {dest}: the book is made from what is in \
+                 {source}/; name another folder with --dest\n"
+            ),
+        );
+        assert!(!repository.path(dest).exists());
+    }
+}
+
+#[test]
+fn leaves_nothing_when_it_is_interrupted() {
+    let repository = Repository::new();
+    let site = repository.path("site");
+    fs::create_dir(&site).unwrap();
+    let mut command = repository.command(&["build", "--dest", "site/book"]);
+    let mut program = Program::start(&mut command).unwrap();
+    let names = || -> Vec<_> {
+        let entries = fs::read_dir(&site).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        // What it had begun, it may have finished.
+        names.filter(|name| name != "book").collect()
+    };
+    let deadline = Instant::now() + DEADLINE;
+    while names().is_empty() {
+        assert!(Instant::now() < deadline, "no build");
+        std::thread::yield_now();
+    }
+    program.signal(Signal::INT).unwrap();
+    program.expect("interrupted");
+    assert_eq!(program.expect_end(), Exit::Code(1));
+    assert_eq!(names(), [""; 0]);
 }
 
 #[test]
@@ -257,6 +301,34 @@ fn names_the_line_of_broken_settings() {
         &repository,
         "book/book.toml: cannot read this file: No such file or directory \
          (os error 2)\n",
+    );
+}
+
+#[test]
+fn names_a_style_that_is_missing_and_a_setting_that_is_wrong() {
+    let repository = Repository::new();
+    let settings = repository.read("book/book.toml");
+    let html = "[output.html]\n";
+    assert!(settings.contains(html));
+    let line = settings.lines().position(|line| line.contains("/listing.js"));
+    let line = line.unwrap() + 1;
+    let script = repository.path("book/theme/listing.js");
+    let text = fs::read_to_string(&script).unwrap();
+    fs::remove_file(&script).unwrap();
+    no_command_accepts(
+        &repository,
+        &format!(
+            "book/book.toml:{line}: there is no file book/theme/listing.js\n"
+        ),
+    );
+    repository.write("book/theme/listing.js", &text);
+
+    let wrong = "[output.html]\nno-section-label = 3\n";
+    repository.write("book/book.toml", &settings.replace(html, wrong));
+    no_command_accepts(
+        &repository,
+        "book/book.toml: Failed to deserialize `output.html`: invalid type: \
+         integer `3`, expected a boolean in `no-section-label`\n",
     );
 }
 
