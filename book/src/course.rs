@@ -23,6 +23,9 @@ pub struct Step {
     pub stem: String,
     /// The name of its package: `step3`.
     pub package: String,
+    /// The stem of the step that it goes on from, if that is not the one
+    /// before it: `follows` under `[package.metadata.book]` in its manifest.
+    pub follows: Option<String>,
     /// Its source files, sorted by name.
     pub files: Vec<SourceFile>,
 }
@@ -44,8 +47,9 @@ impl Course {
     ///
     /// # Errors
     ///
-    /// A folder that cannot be read, one in `steps/` that is not named like
-    /// `03-connect`, or a gap in the numbers.
+    /// A folder or a manifest that cannot be read, a folder in `steps/` that is
+    /// not named like `03-connect`, a gap in the numbers, or a step that
+    /// follows none before it.
     pub fn read(root: impl Into<PathBuf>) -> Result<Self, Problem> {
         let root = root.into();
         let mut steps = Vec::new();
@@ -57,6 +61,14 @@ impl Course {
                 let message = format!("step {number} is missing before it");
                 let folder = Path::new("steps").join(&step.stem);
                 return Err(Problem::new(folder, 0, message));
+            }
+            if let Some(stem) = &step.follows
+                && !steps.iter().any(|other| {
+                    other.stem == *stem && other.number < step.number
+                })
+            {
+                let message = format!("no step {stem} comes before this one");
+                return Err(Problem::new(step.manifest(), 0, message));
             }
         }
         Ok(Self { root, steps })
@@ -90,9 +102,14 @@ impl Course {
         })
     }
 
-    /// The step before `step`, if it is not the first.
+    /// The step that `step` goes on from, if it is not the first.
     pub fn before(&self, step: &Step) -> Option<&Step> {
-        self.steps.iter().find(|other| other.number + 1 == step.number)
+        match &step.follows {
+            Some(stem) => self.step(stem),
+            None => {
+                self.steps.iter().find(|other| other.number + 1 == step.number)
+            }
+        }
     }
 }
 
@@ -116,7 +133,41 @@ impl Step {
                 });
             }
         }
-        Ok(Self { number, stem: stem.to_owned(), package, files })
+        let stem = stem.to_owned();
+        let mut step = Self { number, stem, package, follows: None, files };
+        step.follows = step.read_follows(root)?;
+        Ok(step)
+    }
+
+    /// Its manifest, relative to the repository's root.
+    fn manifest(&self) -> PathBuf {
+        Path::new("steps").join(&self.stem).join("Cargo.toml")
+    }
+
+    fn read_follows(&self, root: &Path) -> Result<Option<String>, Problem> {
+        let path = self.manifest();
+        let cannot_read = |error: String| {
+            Problem::new(&path, 0, format!("cannot read this: {error}"))
+        };
+        let text = fs::read_to_string(root.join(&path))
+            .map_err(|error| cannot_read(error.to_string()))?;
+        let manifest: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| {
+                cannot_read(error.message().to_owned())
+            })?;
+        let follows = manifest
+            .get("package")
+            .and_then(|package| package.get("metadata"))
+            .and_then(|metadata| metadata.get("book"))
+            .and_then(|book| book.get("follows"));
+        match follows {
+            None => Ok(None),
+            Some(toml::Value::String(stem)) => Ok(Some(stem.clone())),
+            Some(_) => {
+                let message = "`follows` is the name of a step's folder";
+                Err(Problem::new(&path, 0, message))
+            }
+        }
     }
 
     /// The source file that a listing calls `name`.

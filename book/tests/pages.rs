@@ -9,6 +9,7 @@ use std::process::Command;
 use book::check;
 use book::course::Course;
 use book::pages::{self, Chapter, HandTyped, Pages, Sockets, process};
+use book::transcript::{self, Event};
 use mdbook_driver::MDBook;
 use mdbook_driver::config::Config;
 use serde_json::Value;
@@ -79,6 +80,8 @@ impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let fixture = Self { folder };
+        fixture.write("steps/01-one/Cargo.toml", "[package]\n");
+        fixture.write("steps/02-two/Cargo.toml", "[package]\n");
         fixture.write("steps/01-one/src/bin/server.rs", SERVER_1);
         fixture.write("steps/02-two/src/bin/server.rs", SERVER_2);
         fixture.write("steps/02-two/src/bin/client.rs", "fn main() {}\n");
@@ -401,6 +404,38 @@ fn every_line_that_a_step_adds_is_asked_for() {
 }
 
 #[test]
+fn a_step_is_compared_with_the_one_that_it_follows() {
+    let fixture = Fixture::new();
+    let manifest = "steps/03-three/Cargo.toml";
+    fixture.write(manifest, "[package.metadata.book]\nfollows = \"01-one\"\n");
+    fixture.write("steps/03-three/src/bin/server.rs", SERVER_1);
+    let course = fixture.course();
+    let before = |stem: &str| {
+        course.before(course.step(stem)?).map(|step| step.stem.as_str())
+    };
+    assert_eq!(before("03-three"), Some("01-one"));
+    assert_eq!(before("02-two"), Some("01-one"));
+    assert_eq!(before("01-one"), None);
+
+    let problem = |text: &str| {
+        fixture.write(manifest, text);
+        Course::read(fixture.folder.path()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        problem("[package.metadata.book]\nfollows = \"03-three\"\n"),
+        "steps/03-three/Cargo.toml: no step 03-three comes before this one"
+    );
+    assert_eq!(
+        problem("[package.metadata.book]\nfollows = 1\n"),
+        "steps/03-three/Cargo.toml: `follows` is the name of a step's folder"
+    );
+    assert!(
+        problem("[package\n")
+            .starts_with("steps/03-three/Cargo.toml: cannot read this: ")
+    );
+}
+
+#[test]
 fn a_listing_that_shows_too_much_at_once_is_told() {
     let fixture = Fixture::new();
     let lines = |count: usize| -> String {
@@ -613,4 +648,59 @@ fn the_book_explains_every_line_that_a_step_adds() {
     assert_eq!(pages.report.unexplained, none);
     assert_eq!(pages.report.over_budget, none);
     assert_eq!(compile("chapters", &pages.hand_typed), Vec::<String>::new());
+}
+
+/// What a page of errors promises: the messages that are its headings, those
+/// that follow an `Or` in the text, and those in the first column of a table.
+fn messages(page: &str) -> Vec<&str> {
+    let mut messages = Vec::new();
+    for line in page.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            messages.push(heading);
+        } else if let Some(rest) = line.strip_prefix("Or `") {
+            messages.extend(rest.split('`').next());
+        } else if let Some(row) = line.strip_prefix("| `") {
+            let cell = row.split(" | ").next().unwrap_or_default();
+            messages.extend(cell.split('`').step_by(2).map(str::trim));
+        }
+    }
+    // The heading of the table is no message.
+    messages.retain(|text| {
+        !text.is_empty() && *text != "What our own programs say"
+    });
+    messages
+}
+
+#[test]
+fn a_terminal_shows_each_error_of_the_appendix() {
+    let page = "## One\n\nOr `two`, in Python.\n\n\
+                | message | where |\n|---|---|\n| `three`, `four` | here |\n";
+    assert_eq!(messages(page), ["One", "two", "three", "four"]);
+
+    let course = Course::here().unwrap();
+    let mut printed = String::new();
+    let mut appendix = String::new();
+    for file in transcript::chapters(&course).unwrap() {
+        let text = fs::read_to_string(course.root.join(&file)).unwrap();
+        for transcript in transcript::find(&text, &file).unwrap() {
+            for entry in transcript.entries {
+                if let Event::Printed(line) = entry.event {
+                    printed += &format!("{line}\n");
+                }
+            }
+        }
+        if file.ends_with("errors.md") {
+            appendix = text;
+        }
+    }
+    let messages = messages(&appendix);
+    assert!(messages.len() > 20, "{messages:?}");
+    // What std says of a path that is too long, no program of the book can be
+    // made to say: its name is a constant. Its test is in `tests/01_bind.rs`.
+    let unseen: Vec<_> = messages
+        .into_iter()
+        .filter(|message| !printed.contains(message))
+        .filter(|message| *message != "path must be shorter than SUN_LEN")
+        .collect();
+    assert_eq!(unseen, Vec::<&str>::new());
 }

@@ -22,7 +22,9 @@ struct Book {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // A transcript waits most of its time, for a timeout or a pause.
+    arguments.test_threads.get_or_insert(8);
     let course = Course::here()?;
     let mut transcripts = Vec::new();
     let mut names = Vec::new();

@@ -13,6 +13,8 @@ const SUMMARY: &str = "\
 - [One](01-one.md)
 ";
 
+const MANIFEST: &str = "[package]\nname = \"step1\"\nedition = \"2024\"\n";
+
 const SERVER: &str = "\
 //! Serves.
 
@@ -46,6 +48,7 @@ impl Repository {
             "book/chapters/01-one.md",
             "# One\n\n{{#listing 01-one server}}\n",
         );
+        repository.write("steps/01-one/Cargo.toml", MANIFEST);
         repository.write("steps/01-one/src/bin/server.rs", SERVER);
         fs::create_dir(repository.path("tmp")).unwrap();
         repository

@@ -8,21 +8,30 @@
 //! watchdog does the same for a test that is killed itself.
 
 mod accept;
+mod conversation;
 mod interrupt;
 #[cfg(target_os = "linux")]
 mod linux;
 mod program;
 mod sandbox;
 mod unprivileged;
+#[cfg(target_os = "linux")]
+mod usage;
 mod watchdog;
 
 pub use accept::accept;
+pub use conversation::Conversation;
 #[cfg(target_os = "linux")]
 pub use linux::{limit_descriptors, wait_for_state};
 pub use program::{Exit, Program, WaitError};
 pub use rustix::process::Signal;
 pub use sandbox::Sandbox;
 pub use unprivileged::{drop_privileges, unprivileged};
+#[cfg(target_os = "linux")]
+pub use usage::{
+    allow_threads, forbid_threads, peak_address_space, peak_memory,
+    processor_time, wait_for_sleep, wait_for_threads,
+};
 
 use std::time::Duration;
 

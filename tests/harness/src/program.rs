@@ -158,7 +158,12 @@ impl Program {
     /// If no such line comes.
     #[track_caller]
     pub fn expect_containing(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
         loop {
+            // Lines that never end are no progress either.
+            if Instant::now() > deadline {
+                self.fail(&format!("expected a line with {text:?} by now"));
+            }
             match self.next_line(DEADLINE) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(_) => {}
