@@ -7,6 +7,7 @@ pub mod interrupt;
 mod links;
 pub mod listing;
 pub mod pages;
+mod play;
 pub mod problem;
 pub mod serve;
 pub mod site;

@@ -32,7 +32,7 @@ use crate::diagram;
 use crate::links::{self, Outline};
 use crate::listing::{Listing, hand_typed_html};
 use crate::problem::Problem;
-use crate::transcript::Transcript;
+use crate::transcript::{self, Transcript};
 
 /// The folder of the chapters, relative to the repository's root.
 pub const CHAPTERS: &str = "book/chapters";
@@ -375,7 +375,7 @@ impl<'a> Reader<'a> {
     fn transcript(&mut self, info: &str, code: &str, range: Range<usize>) {
         let line = line_of(self.text, range.start) + 1;
         self.page.transcripts += 1;
-        let id = format!("transcript-{}-{}", self.slug, self.page.transcripts);
+        let id = transcript::id(&self.slug, self.page.transcripts);
         match Transcript::parse(info, code, &self.file, line) {
             Ok(transcript) => {
                 let html = Replacement::Html(transcript.html(&id));

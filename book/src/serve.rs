@@ -2,9 +2,10 @@
 //!
 //! Any page in the browser can send requests to a local server, and any user
 //! of the machine can. So it answers only requests that name it as their host,
-//! that no other site has made, and that ask for a file of the book; and it
-//! can do nothing but answer.
+//! that no other site has made, and that ask for a file of the book, or for a
+//! transcript to be played: `play.rs` says who may do that.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -17,22 +18,30 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tower_http::services::{ServeDir, ServeFile};
 
 use crate::course::Course;
 use crate::interrupt::{self, Interrupt};
+use crate::pages::Problems;
+use crate::play::Plays;
 use crate::site;
+use crate::transcript::{self, Transcript};
 
 /// The port that is tried first, as mdBook does.
 const FIRST_PORT: u16 = 3000;
@@ -47,8 +56,20 @@ const QUIET: Duration = Duration::from_millis(50);
 const SOURCES: [&str; 5] =
     ["book/book.toml", "book/chapters", "book/diagrams", "book/theme", "steps"];
 
-/// The script that only a served page needs.
-const LIVE: &str = "theme/live.js";
+/// The scripts that only a served page needs.
+const SCRIPTS: [&str; 2] = ["theme/live.js", "theme/play.js"];
+
+/// The most that the body of a request may have, in bytes.
+const MAX_BODY: usize = 1024;
+
+/// The most that its head may have, in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// How long a request may take to arrive: its head, and then its body.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// How many connections there may be. A browser makes six.
+const MAX_CONNECTIONS: usize = 64;
 
 /// A page may load what is the book's own, and nobody may put it in a frame.
 /// mdBook's pages have scripts and styles of their own in them.
@@ -61,6 +82,7 @@ const POLICY: &str = "default-src 'self'; \
 struct Site {
     port: u16,
     now: Mutex<Now>,
+    plays: Arc<Plays>,
 }
 
 /// What is served at this moment.
@@ -75,6 +97,10 @@ struct Now {
 /// A build. Its folder is removed with the last owner.
 struct Pages {
     folder: TempDir,
+    /// What it was built from.
+    course: Course,
+    /// Its transcripts, by the ids of their figures.
+    transcripts: HashMap<String, Transcript>,
     /// When it was complete.
     built: Instant,
     /// The same in milliseconds since 1970: a number that no other build has,
@@ -118,13 +144,15 @@ pub fn serve(
     let Some(built) = built else { return Ok(()) };
     let pages = Arc::new(built.context("building the book has failed")??);
     let now = Mutex::new(Now { pages, error: None });
-    let site = Arc::new(Site { port, now });
+    let plays = Arc::new(Plays::new().context("there are no random numbers")?);
+    // The browser keeps what comes after the # to itself.
+    let url = format!("http://127.0.0.1:{port}/#play={}", plays.token());
+    let site = Arc::new(Site { port, now, plays });
     let builder = {
         let site = Arc::clone(&site);
         thread::spawn(move || build_on_change(&course.root, &site, &changes))
     };
 
-    let url = format!("http://127.0.0.1:{port}/");
     say(io::stdout(), format!("the book is at {url} (Ctrl-C ends it)"));
     if open_browser {
         // It may take a while to see whether one opens.
@@ -136,7 +164,9 @@ pub fn serve(
             }
         });
     }
+    let plays = Arc::clone(&site.plays);
     let result = runtime.block_on(run(listener, site, interrupt));
+    plays.end();
     // Nobody may still write into a folder when it is removed: first the
     // answers end, then the build that may be under way.
     drop(runtime);
@@ -158,14 +188,16 @@ fn build(course: &Course) -> anyhow::Result<Pages> {
         .prefix("book-")
         .tempdir()
         .context("cannot make a folder for the pages")?;
-    let report = site::build(course, &folder.path().join("book"), &[LIVE])?;
+    let report = site::build(course, &folder.path().join("book"), &SCRIPTS)?;
     say(io::stdout(), &report);
     for problem in report.unexplained.iter().chain(&report.over_budget) {
         say(io::stdout(), problem);
     }
+    let transcripts = transcript::by_id(course).map_err(Problems)?;
+    let course = course.clone();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let version = now.as_millis() as u64;
-    Ok(Pages { folder, built: Instant::now(), version })
+    Ok(Pages { folder, course, transcripts, built: Instant::now(), version })
 }
 
 fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
@@ -201,14 +233,45 @@ async fn run(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let app = Router::new()
         .route("/_status", get(status))
+        .route("/_play", post(play))
+        .route("/_ask", post(ask))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .fallback(page)
         .layer(middleware::from_fn_with_state(Arc::clone(&site), guard))
         .with_state(site);
     tokio::select! {
-        result = axum::serve(listener, app) => result?,
+        () = answer(listener, app) => {}
         () = interrupt.wait() => {}
     }
     Ok(())
+}
+
+/// Answers requests. A slow one, and a connection on which nothing is asked
+/// for, costs the others nothing.
+async fn answer(listener: tokio::net::TcpListener, app: Router) {
+    let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let seat = Arc::clone(&seats).acquire_owned().await;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // As chapter 10 does: it may pass, and it passes slowly.
+            Err(_) => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let app = TowerToHyperService::new(app.clone());
+        tokio::spawn(async move {
+            // An error is the other side's: it left, or was too slow.
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(MAX_WAIT)
+                .max_buf_size(MAX_HEAD)
+                .serve_connection(TokioIo::new(stream), app)
+                .await;
+            drop(seat);
+        });
+    }
 }
 
 /// Refuses what no reader's browser sends, and says on every answer what a
@@ -305,6 +368,41 @@ async fn status(State(site): State<Arc<Site>>) -> impl IntoResponse {
         "age": now.pages.built.elapsed().as_millis() as u64,
         "error": now.error,
     }))
+}
+
+/// Plays a transcript and answers with what happens.
+async fn play(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let start = match body(&site, request).await {
+        Ok(start) => start,
+        Err(response) => return response,
+    };
+    let pages = Arc::clone(&lock(&site.now).pages);
+    site.plays
+        .start(&pages.course, start, |id| pages.transcripts.get(id).cloned())
+}
+
+/// Asks something of what is being played.
+async fn ask(State(site): State<Arc<Site>>, request: Request) -> Response {
+    match body(&site, request).await {
+        Ok(request) => site.plays.ask(request),
+        Err(response) => response,
+    }
+}
+
+/// What a page asks for, if it may.
+async fn body<T>(site: &Site, request: Request) -> Result<T, Response>
+where
+    Json<T>: FromRequest<(), Rejection = JsonRejection>,
+{
+    if let Some(refusal) = site.plays.refusal(request.headers()) {
+        return Err(refusal);
+    }
+    let body = Json::from_request(request, &());
+    match tokio::time::timeout(MAX_WAIT, body).await {
+        Ok(Ok(Json(body))) => Ok(body),
+        Ok(Err(rejection)) => Err(rejection.into_response()),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+    }
 }
 
 async fn page(State(site): State<Arc<Site>>, mut request: Request) -> Response {

@@ -67,16 +67,21 @@
 
 pub mod compare;
 mod html;
+mod kernel;
+mod live;
 mod parse;
 mod play;
 mod programs;
 mod record;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+pub use kernel::Kernel;
+pub use live::{Ask, Key, News, live};
 pub use parse::find;
 pub use play::{Failure, play};
 pub use programs::Programs;
@@ -253,6 +258,35 @@ pub fn chapters(course: &Course) -> Result<Vec<PathBuf>, Problem> {
     }
     files.sort();
     Ok(files)
+}
+
+/// The id of the figure that shows a page's transcript with this number, from
+/// 1: `transcript-03-connect-1`.
+pub fn id(page: &str, number: usize) -> String {
+    format!("transcript-{page}-{number}")
+}
+
+/// All transcripts of the book, by the ids of their figures.
+///
+/// # Errors
+///
+/// A chapter that cannot be read, or what is wrong in a transcript.
+pub fn by_id(
+    course: &Course,
+) -> Result<HashMap<String, Transcript>, Vec<Problem>> {
+    let mut all = HashMap::new();
+    for file in chapters(course).map_err(|problem| vec![problem])? {
+        let markdown = fs::read_to_string(course.root.join(&file))
+            .map_err(|error| vec![Problem::new(&file, 0, error.to_string())])?;
+        let page = file.file_stem().unwrap_or_default().to_string_lossy();
+        let found = find(&markdown, &file)?;
+        all.extend(
+            (1..)
+                .zip(found)
+                .map(|(number, transcript)| (id(&page, number), transcript)),
+        );
+    }
+    Ok(all)
 }
 
 /// Whether a program of this name is found through `PATH`.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use harness::{Exit, Program, Sandbox, Signal, WaitError, drop_privileges};
@@ -11,6 +12,11 @@ use crate::problem::Problem;
 
 /// The signal of Ctrl-C, as a shell shows it in an exit code.
 const INTERRUPTED: i32 = 128 + Signal::INT.as_raw();
+
+/// What a command gets: the same modes on every machine, a minute of processor
+/// time, and files of 64 MiB. (dash takes one limit in a call.)
+const LIMITS: &str = "set -e\numask 022\nulimit -t 60\n\
+    ulimit -f 131072\nset +e\n";
 
 /// What [`Stage::end`] cannot see: who leaves the process group.
 pub const OUTPUT_HELD: &str = "the command has ended, but something that it \
@@ -196,7 +202,7 @@ impl<'a> Stage<'a> {
     }
 
     fn start(&self, terminal: usize, command: &str) -> Result<Program, String> {
-        let script = format!("umask 022\n{}", self.programs.resolve(command));
+        let script = format!("{LIMITS}{}", self.programs.resolve(command));
         let mut shell = self.sandbox.command("sh");
         shell.args(["-c", &script]);
         if self.transcript.unprivileged {
@@ -213,6 +219,28 @@ impl<'a> Stage<'a> {
         }
         Program::start(&mut shell)
             .map_err(|error| format!("cannot start sh: {error}"))
+    }
+
+    /// Sends a signal to all that the command in a terminal has started.
+    pub fn signal(
+        &mut self,
+        terminal: usize,
+        signal: Signal,
+    ) -> Result<(), String> {
+        self.program(terminal)
+            .signal(signal)
+            .map_err(|error| format!("cannot send it a signal: {error}"))
+    }
+
+    /// The directory in which the commands run.
+    pub fn folder(&self) -> &Path {
+        self.sandbox.path()
+    }
+
+    /// What was started last in each terminal.
+    pub fn running(&self) -> impl Iterator<Item = (usize, &Program)> {
+        let programs = self.terminals.iter().map(|t| t.program.as_ref());
+        programs.enumerate().filter_map(|(n, program)| Some((n, program?)))
     }
 
     /// Waits for the next line that is printed in a terminal, as the book

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::thread;
 
 use harness::Sandbox;
 use regex::{Captures, Regex};
@@ -75,6 +77,19 @@ impl Programs {
         course: &Course,
         transcripts: &[Transcript],
     ) -> Result<Self, Vec<Problem>> {
+        Self::build_telling(course, transcripts, &mut |_| {})
+    }
+
+    /// The same, and tells each line that Cargo prints while it builds.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Programs::build`].
+    pub fn build_telling(
+        course: &Course,
+        transcripts: &[Transcript],
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Self, Vec<Problem>> {
         let mut packages = BTreeSet::new();
         // Those that somebody runs who may not enter the target folder.
         let mut copied = BTreeSet::new();
@@ -105,7 +120,7 @@ impl Programs {
         let built = if packages.is_empty() {
             BTreeMap::new()
         } else {
-            build(&course.root, &packages).map_err(|message| {
+            build(&course.root, &packages, tell).map_err(|message| {
                 vec![Problem::new("Cargo.toml", 0, message)]
             })?
         };
@@ -163,22 +178,40 @@ impl Programs {
 fn build(
     root: &Path,
     packages: &BTreeSet<String>,
+    tell: &mut dyn FnMut(&str),
 ) -> Result<BTreeMap<String, String>, String> {
+    let cannot_run = |error| format!("cannot run cargo: {error}");
     // Set by Cargo for all that it runs: `cargo book`, `cargo test`.
     let cargo = std::env::var_os("CARGO").unwrap_or(OsString::from("cargo"));
-    let output = Command::new(cargo)
+    let mut child = Command::new(cargo)
         .current_dir(root)
-        .args(["build", "--quiet", "--message-format=json-render-diagnostics"])
+        .args(["build", "--message-format=json-render-diagnostics"])
         .args(packages.iter().flat_map(|package| ["-p", package]))
         .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("cannot run cargo: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(cannot_run)?;
+    let mut stdout = child.stdout.take().expect("it is piped");
+    let messages = thread::spawn(move || {
+        let mut messages = String::new();
+        stdout.read_to_string(&mut messages).map(|_| messages)
+    });
+    let mut said = String::new();
+    let stderr = child.stderr.take().expect("it is piped");
+    for line in BufReader::new(stderr).lines() {
+        let line = line.map_err(cannot_run)?;
+        tell(&line);
+        said += &format!("{line}\n");
+    }
+    let status = child.wait().map_err(cannot_run)?;
+    let messages =
+        messages.join().expect("it does not panic").map_err(cannot_run)?;
+    if !status.success() {
         return Err(format!("cannot build the steps:\n{}", said.trim_end()));
     }
     let mut built = BTreeMap::new();
-    for message in String::from_utf8_lossy(&output.stdout).lines() {
+    for message in messages.lines() {
         let message: Value = serde_json::from_str(message)
             .map_err(|error| format!("cargo printed no JSON: {error}"))?;
         if let (Some(file), Some(name)) =

@@ -3,5 +3,6 @@
 
 mod build;
 mod http;
+mod play;
 mod repository;
 mod serve;

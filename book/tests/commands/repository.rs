@@ -147,6 +147,8 @@ pub fn preface(text: &str) -> String {
 pub struct Server {
     pub program: Program,
     pub port: u16,
+    /// What a page needs to start a program.
+    pub token: String,
 }
 
 impl Server {
@@ -155,8 +157,10 @@ impl Server {
         let mut program = Program::start(command).unwrap();
         let line = program.expect_containing("the book is at");
         let (_, port) = line.split_once("http://127.0.0.1:").unwrap();
-        let (port, _) = port.split_once('/').unwrap();
-        Self { program, port: port.parse().unwrap() }
+        let (port, rest) = port.split_once("/#play=").unwrap();
+        let (token, _) = rest.split_once(' ').unwrap();
+        let port = port.parse().unwrap();
+        Self { program, port, token: token.to_owned() }
     }
 
     /// Ends it as Ctrl-C does.

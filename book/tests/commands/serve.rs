@@ -474,7 +474,8 @@ fn opens_the_book_in_the_browser() {
         assert!(Instant::now() < deadline, "nothing was opened");
         std::thread::yield_now();
     }
-    let url = format!("http://127.0.0.1:{}/\n", server.port);
+    let url =
+        format!("http://127.0.0.1:{}/#play={}\n", server.port, server.token);
     assert_eq!(repository.read("opened"), url);
     server.end();
 }
@@ -485,7 +486,10 @@ fn goes_on_without_a_browser() {
     let repository = Repository::new();
     let mut command = repository.command(&["--port", "0"]);
     let mut server = Server::start(command.env("PATH", ""));
-    let url = format!("open http://127.0.0.1:{}/ yourself", server.port);
+    let url = format!(
+        "open http://127.0.0.1:{}/#play={} yourself",
+        server.port, server.token
+    );
     let line = server.program.expect_containing("yourself");
     assert!(line.starts_with(&url), "{line}");
     assert_eq!(server.get(PAGE).status, 200);

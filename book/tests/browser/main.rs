@@ -1,0 +1,77 @@
+//! The book in a browser: what a reader sees there, and can do.
+//!
+//! Where there is no Chromium, each test is ignored by name; where `CI` is
+//! set, that is a failure. `cargo test --test browser NAME` runs one.
+
+mod book;
+mod chromium;
+mod keys;
+mod page;
+mod play;
+mod protocol;
+#[path = "../commands/repository.rs"]
+#[expect(dead_code, reason = "here, less is done with a repository")]
+mod repository;
+mod tests;
+
+use std::env;
+use std::sync::{Arc, OnceLock};
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use crate::book::Book;
+use crate::chromium::Browser;
+use crate::page::Page;
+
+/// What all tests use: one browser, in which each has pages of its own, and
+/// one server of the real book. Each starts when the first test needs it.
+#[derive(Default)]
+pub struct Shared {
+    browser: OnceLock<Browser>,
+    book: OnceLock<Book>,
+}
+
+impl Shared {
+    pub fn browser(&self) -> &Browser {
+        // A name that is under somebody else's control, and leads to us.
+        let rules = "--host-resolver-rules=MAP evil.example 127.0.0.1";
+        self.browser.get_or_init(|| Browser::start(&[rules]))
+    }
+
+    pub fn book(&self) -> &Book {
+        self.book.get_or_init(|| Book::start(&[]))
+    }
+
+    /// A page of the real book.
+    #[track_caller]
+    pub fn page(&self, name: &str) -> Page {
+        let url = self.book().at(name);
+        self.browser().page(&url)
+    }
+}
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Most of the time, a test waits for the browser.
+    arguments.test_threads.get_or_insert(4);
+    let shared = Arc::new(Shared::default());
+    let tests = tests::TESTS.iter().chain(play::TESTS);
+    let trials = tests.map(|&(name, test)| {
+        let shared = Arc::clone(&shared);
+        Trial::ignorable_test(name, move || {
+            if chromium::find().is_some() {
+                test(&shared);
+                return Ok(Completion::Completed);
+            }
+            let why = "needs chromium";
+            if env::var_os("CI").is_some() {
+                return Err(why.into());
+            }
+            Ok(Completion::ignored_with(why))
+        })
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    // `exit` drops nothing, and would leave the browser to the watchdog.
+    drop(Arc::into_inner(shared).expect("every test has ended"));
+    conclusion.exit()
+}
