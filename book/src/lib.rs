@@ -6,6 +6,7 @@ pub mod diagram;
 pub mod interrupt;
 mod links;
 pub mod listing;
+mod matrix;
 pub mod pages;
 mod play;
 pub mod problem;

@@ -3,7 +3,9 @@
 //! In a chapter, a line of its own like `{{#listing 03-connect client}}` or
 //! `{{#listing 05-read server handle_client MAX_MESSAGE}}` shows a file of a
 //! step, or some of its items (see [`Listing::read`]), and `{{#diagram bind}}`
-//! a picture (see [`diagram::html`]). A fence is one of
+//! a picture (see [`diagram::html`]). `{{#matrix}}` shows which client works
+//! with which server, according to the page's transcripts (see [`matrix`]). A
+//! fence is one of
 //!
 //! - `console`: a transcript;
 //! - `rust,not-from-a-step`: a whole program that compiles, or, with
@@ -31,6 +33,7 @@ use crate::course::Course;
 use crate::diagram;
 use crate::links::{self, Outline};
 use crate::listing::{Listing, hand_typed_html};
+use crate::matrix::{self, Headings, Played};
 use crate::problem::Problem;
 use crate::transcript::{self, Transcript};
 
@@ -224,6 +227,10 @@ struct Reader<'a> {
     text: &'a str,
     problems: &'a mut Vec<Problem>,
     page: Page,
+    /// The transcripts, each with the headings that it stands under.
+    played: Vec<Played>,
+    /// Those that stand above what is read.
+    headings: Headings,
     /// What to put where.
     replacements: Vec<(Range<usize>, Replacement)>,
 }
@@ -232,6 +239,7 @@ struct Reader<'a> {
 enum Directive {
     Diagram(String),
     Listing(Listing),
+    Matrix,
 }
 
 /// What takes the place of a part of the text.
@@ -263,6 +271,8 @@ impl<'a> Reader<'a> {
             text: &chapter.text,
             problems,
             page,
+            played: Vec::new(),
+            headings: Headings::default(),
             replacements: Vec::new(),
         }
     }
@@ -288,7 +298,15 @@ impl<'a> Reader<'a> {
     fn read_fences(&mut self, events: &[(Event, Range<usize>)]) {
         let mut events = events.iter();
         while let Some((event, range)) = events.next() {
-            let Event::Start(Tag::CodeBlock(kind)) = event else { continue };
+            let kind = match event {
+                Event::Start(Tag::CodeBlock(kind)) => kind,
+                Event::Start(Tag::Heading { level, .. }) => {
+                    let title = self.text[range.clone()].trim_matches('#');
+                    self.headings.set(*level, title.trim());
+                    continue;
+                }
+                _ => continue,
+            };
             let code: String = events
                 .by_ref()
                 .map_while(|(event, _)| match event {
@@ -380,6 +398,8 @@ impl<'a> Reader<'a> {
             Ok(transcript) => {
                 let html = Replacement::Html(transcript.html(&id));
                 self.replacements.push((range, html));
+                let headings = self.headings.clone();
+                self.played.push(Played { headings, transcript });
             }
             Err(problems) => self.problems.extend(problems),
         }
@@ -462,15 +482,30 @@ impl<'a> Reader<'a> {
                     let listing = Replacement::Listing(number);
                     self.replacements.push((range, listing));
                 }
+                Ok(Directive::Matrix) => self.matrix(range),
                 Err(message) => self.problem(range.start, message),
             }
+        }
+    }
+
+    fn matrix(&mut self, range: Range<usize>) {
+        // One that cannot be read would show again as a missing one.
+        if self.played.len() < self.page.transcripts {
+            return;
+        }
+        let line = line_of(self.text, range.start);
+        match matrix::html(self.course, &self.played, &self.file, line) {
+            Ok(html) => {
+                self.replacements.push((range, Replacement::Html(html)));
+            }
+            Err(problems) => self.problems.extend(problems),
         }
     }
 
     fn directive(&self, line: &str) -> Result<Directive, String> {
         const FORM: &str = "`{{#listing STEP FILE}}`, or `{{#listing STEP \
                             FILE ITEM…}}` for some items of the file, or \
-                            `{{#diagram NAME}}`";
+                            `{{#diagram NAME}}`, or `{{#matrix}}`";
         let inside = line
             .strip_prefix("{{#")
             .and_then(|line| line.strip_suffix("}}"))
@@ -497,6 +532,12 @@ impl<'a> Reader<'a> {
             }
             ["diagram", ..] => {
                 Err(format!("a diagram has one name: write {FORM}"))
+            }
+            ["matrix"] => Ok(Directive::Matrix),
+            ["matrix", ..] => {
+                Err("this table is made from its page, and needs no words: \
+                     write `{{#matrix}}`"
+                    .to_owned())
             }
             [other, ..] => Err(format!(
                 "`{other}` is not a directive of this book: write {FORM}"

@@ -64,6 +64,9 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             r"^COMMAND +PID +USER +FD +TYPE +DEVICE +SIZE/OFF +NODE +NAME",
             "HEADER OF LSOF",
         ),
+        // The ids that step 12's client gives to its requests, and what the
+        // server of step 7 makes of them.
+        (r"#(?:[0-9a-f]{16}|[0-9A-F]{16}) ", "#ID "),
         // Addresses in memory. Flags and lengths are shorter, and count.
         (r"\b0x[0-9a-f]{9,16}\b", "ADDRESS"),
         // The size of the environment in strace's execve.
@@ -242,6 +245,17 @@ mod tests {
         assert_differ("/tmp/sockAbCdE1/x", "/tmp/sockAbCdE1/y");
         assert_same("text", "text  ");
         assert_differ("text", "  text");
+    }
+
+    #[test]
+    fn the_ids_of_requests_may_differ_and_requests_count() {
+        let line = "received 26 bytes: \"#0123456789abcdef SET a 1\"";
+        assert_same(line, &line.replace("cdef", "0000"));
+        assert_same("#0123456789ABCDEF SET", "#FEDCBA9876543210 SET");
+        assert_differ(line, &line.replace("SET", "GET"));
+        assert_differ(line, &line.replace("#0", "#"));
+        assert_differ(line, &line.replace("abcdef", "ABCDEf"));
+        assert_differ("#1 SET a 1", "#2 SET a 1");
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
         // A request with a newline in it would be two.
         ensure!(!request.contains(&b'\n'), "a request is a single line");
         // 64 random bits: no other request has them.
-        let id = format!("#{:x} ", RandomState::new().hash_one(request));
+        let id = format!("#{:016x} ", RandomState::new().hash_one(request));
         println!("{}", ask_until_answered(&id, request)?);
     }
     Ok(())
