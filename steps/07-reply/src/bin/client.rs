@@ -11,14 +11,14 @@ use anyhow::Context;
 const SOCKET_PATH: &str = "mysocket";
 
 fn main() -> anyhow::Result<()> {
-    let times: u16 = match env::args_os().nth(1) {
+    let times: u32 = match env::args_os().nth(1) {
         Some(times) => times
             .to_string_lossy()
             .parse()
             .context("usage: client [HOW MANY TIMES TO SAY HELLO]")?,
         None => 1,
     };
-    let message = "Hello?".repeat(times.into());
+    let message = "Hello?".repeat(times as usize);
 
     let mut stream = UnixStream::connect(SOCKET_PATH)
         .with_context(|| format!("cannot connect to {SOCKET_PATH}"))?;
