@@ -12,7 +12,7 @@ use std::thread;
 
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
-use harness::{DEADLINE, Exit, Program, Sandbox};
+use harness::{DEADLINE, Exit, Program, Sandbox, ask, next_line, rest};
 use predicates::str::contains;
 
 const NOTHING: [&str; 0] = [];
@@ -24,44 +24,12 @@ fn start_server(sandbox: &Sandbox, arguments: &[&str]) -> Program {
     server
 }
 
-/// Sends a request, and waits for the answer.
-#[track_caller]
-fn ask(mut client: &UnixStream, request: &str) -> String {
-    client.write_all(format!("{request}\n").as_bytes()).unwrap();
-    next_answer(client)
-}
-
-/// The next line, byte by byte: what follows it is left for the next call.
-#[track_caller]
-fn next_answer(mut client: &UnixStream) -> String {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    loop {
-        client.read_exact(&mut byte).expect("the answer does not come");
-        match byte {
-            [b'\n'] => return String::from_utf8(line).unwrap(),
-            [byte] => line.push(byte),
-        }
-    }
-}
-
 /// A new client is served.
 #[track_caller]
 fn expect_service(sandbox: &Sandbox) {
     let client = sandbox.connect("mysocket");
     assert_eq!(ask(&client, "SET service works"), "OK");
     assert_eq!(ask(&client, "GET service"), "VALUE works");
-}
-
-/// All that comes until the other end is closed.
-fn rest(mut client: &UnixStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match client.read_to_end(&mut bytes) {
-        // It was closed with something of ours unread.
-        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
-        result => _ = result.expect("the end does not come"),
-    }
-    bytes
 }
 
 /// A client that asks for more than the kernel keeps for it, and reads nothing.
@@ -142,7 +110,7 @@ mod together {
             client.write_all(format!("GET name{number}\n").as_bytes()).unwrap();
         }
         for (number, client) in clients.iter().enumerate().rev() {
-            assert_eq!(next_answer(client), format!("VALUE value{number}"));
+            assert_eq!(next_line(client), format!("VALUE value{number}"));
         }
     }
 
@@ -214,7 +182,7 @@ mod is_not_held_up_by {
             expect_service(&sandbox);
             slow.write_all(&[*byte]).unwrap();
         }
-        assert_eq!(next_answer(&slow), "VALUE works");
+        assert_eq!(next_line(&slow), "VALUE works");
     }
 
     /// Its thread waits in `write`, and must not hold the store meanwhile.
@@ -235,9 +203,9 @@ mod is_not_held_up_by {
         deaf.write_all(b"GET service\n").unwrap();
         let long = format!("VALUE {}", "x".repeat(1000));
         for _ in 0..800 {
-            assert_eq!(next_answer(&deaf), long);
+            assert_eq!(next_line(&deaf), long);
         }
-        assert_eq!(next_answer(&deaf), "NONE");
+        assert_eq!(next_line(&deaf), "NONE");
         drop((before, deaf));
         server.expect("accepted connection 1 from (unnamed)");
         server.expect("accepted connection 2 from (unnamed)");
@@ -290,7 +258,7 @@ mod is_not_held_up_by {
             (b"GET color\r\n", "VALUE blue"),
         ] {
             junk.write_all(bytes).unwrap();
-            assert_eq!(next_answer(&junk), answer);
+            assert_eq!(next_line(&junk), answer);
             assert_eq!(ask(&witness, "GET color"), "VALUE blue");
         }
     }

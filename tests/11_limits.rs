@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
-use harness::{DEADLINE, Exit, Program, Sandbox, accept};
+use harness::{DEADLINE, Exit, Program, Sandbox, accept, ask, next_line, rest};
 use predicates::str::contains;
 
 const NOTHING: [&str; 0] = [];
@@ -37,44 +37,12 @@ fn start_server(sandbox: &Sandbox, arguments: &[&str]) -> Program {
     server
 }
 
-/// Sends a request, and waits for the answer.
-#[track_caller]
-fn ask(mut client: &UnixStream, request: &str) -> String {
-    client.write_all(format!("{request}\n").as_bytes()).unwrap();
-    next_line(client)
-}
-
-/// The next line, byte by byte: what follows it is left for the next call.
-#[track_caller]
-fn next_line(mut stream: &UnixStream) -> String {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    loop {
-        stream.read_exact(&mut byte).expect("the line does not come");
-        match byte {
-            [b'\n'] => return String::from_utf8(line).unwrap(),
-            [byte] => line.push(byte),
-        }
-    }
-}
-
 /// A new client is served.
 #[track_caller]
 fn expect_service(sandbox: &Sandbox) {
     let client = sandbox.connect("mysocket");
     assert_eq!(ask(&client, "SET service works"), "OK");
     assert_eq!(ask(&client, "GET service"), "VALUE works");
-}
-
-/// All that comes until the other end is closed.
-fn rest(mut client: &UnixStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match client.read_to_end(&mut bytes) {
-        // It was closed with something of ours unread.
-        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
-        result => _ = result.expect("the end does not come"),
-    }
-    bytes
 }
 
 /// Lets `time` pass, at least: something that a test has to wait out.

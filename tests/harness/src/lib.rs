@@ -20,7 +20,7 @@ mod usage;
 mod watchdog;
 
 pub use accept::accept;
-pub use conversation::Conversation;
+pub use conversation::{Conversation, ask, next_line, rest};
 #[cfg(target_os = "linux")]
 pub use linux::{limit_descriptors, wait_for_state};
 pub use program::{Exit, Program, WaitError};
