@@ -47,6 +47,7 @@
         let columns = []; // for each terminal: its class and the last turn
         let play = null; // its name, while one runs
         let abort = null;
+        let early = []; // what was asked for before it had a name
         let waits = false;
         let kernel = null;
 
@@ -80,6 +81,9 @@
 
         async function ask(what) {
             if (play === null) {
+                if (abort !== null) {
+                    early.push(what);
+                }
                 return;
             }
             try {
@@ -148,6 +152,7 @@
         async function run(byStep) {
             prepare();
             waits = byStep;
+            early = [];
             abort = new AbortController();
             status.textContent = "starting …";
             let over = "stopped";
@@ -169,7 +174,7 @@
             for (const entry of entries) {
                 entry.classList.remove("upnext");
             }
-            below.querySelector(".take")?.remove();
+            figure.querySelector(".take")?.remove();
             status.textContent = over;
             show();
         }
@@ -197,6 +202,7 @@
             switch (news.news) {
                 case "play":
                     play = news.play;
+                    early.splice(0).forEach(ask);
                     show();
                     break;
                 case "building":
@@ -370,9 +376,11 @@
                     button("SIGTERM", `kill, for ${label}`, () => press("terminate")),
                     button("SIGKILL", `kill -9, for ${label}`, () => press("kill")));
             });
-            below.prepend(make("div", { className: "take" }, ...rows));
+            // Above the terminals, which grow from now on: nothing jumps.
+            const panel = make("div", { className: "take" }, ...rows);
+            bar.after(panel);
             show();
-            below.querySelector("input").focus();
+            panel.querySelector("input").focus();
         }
 
         // What the kernel holds: the names in the folder, and who holds which

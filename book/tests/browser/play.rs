@@ -1,7 +1,9 @@
 //! The tests of transcripts that are played from the page.
 
 use std::fs;
+use std::time::Instant;
 
+use harness::DEADLINE;
 use serde_json::json;
 
 use crate::Shared;
@@ -156,6 +158,7 @@ fn lets_a_reader_take_over(shared: &Shared) {
     player.page.press("Enter");
     player.wait_for_text("VALUE 1");
     player.page.press("Control+c");
+    player.wait_for_text("exit code 130");
     player.press("SIGTERM");
     player.wait_for_status("over");
     assert!(player.text().contains("exit code 143"), "{}", player.text());
@@ -202,8 +205,15 @@ fn shows_an_edited_step(shared: &Shared) {
     player.wait_for_status("as printed in the book");
     let step = "steps/01-one/src/bin/server.rs";
     let edited = repository.read(step).replace("hello", "edited");
+    let version = "fetch('_status').then((answer) => answer.json())
+        .then((status) => status.version)";
+    let old = player.page.eval(version);
     repository.write_by_rename(step, &edited);
-    // The page loads itself again, and keeps the right to play.
+    // The page may load itself again while it is asked.
+    let deadline = Instant::now() + DEADLINE;
+    while player.page.try_eval(version).is_ok_and(|now| now == old) {
+        assert!(Instant::now() < deadline, "the book is not built again");
+    }
     let player = Player::open(shared, &book, "preface", 1);
     player.press("Play");
     player.wait_for_status("one difference from the book");
@@ -273,10 +283,10 @@ fn sandboxes(book: &Book) -> Vec<String> {
 
 #[track_caller]
 fn wait_until_gone(book: &Book) {
-    let deadline = std::time::Instant::now() + harness::DEADLINE;
+    let deadline = Instant::now() + DEADLINE;
     while !sandboxes(book).is_empty() {
         let left = sandboxes(book);
-        assert!(std::time::Instant::now() < deadline, "{left:?} are left");
+        assert!(Instant::now() < deadline, "{left:?} are left");
         std::thread::yield_now();
     }
 }
