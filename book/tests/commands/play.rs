@@ -111,8 +111,10 @@ impl Play {
     /// All that happens until something of this kind does, and that, too.
     #[track_caller]
     fn until(&mut self, kind: &str) -> Vec<Value> {
+        let deadline = Instant::now() + DEADLINE;
         let mut all = Vec::new();
         loop {
+            assert!(Instant::now() < deadline, "no end of news");
             all.push(self.next());
             if all.last().unwrap()["news"] == kind {
                 return all;
