@@ -31,7 +31,7 @@ const GLANCE: Duration = Duration::from_millis(10);
 /// any more to be told.
 const BEAT: Duration = Duration::from_millis(500);
 
-/// What the one who watches asks for.
+/// A key that is pressed, or a signal that is sent, in a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Key {
