@@ -1,0 +1,108 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::Flaw;
+
+/// What happens in an exam, noted down by all who take part in it.
+#[derive(Clone)]
+pub struct Notes {
+    limit: Duration,
+    folder: PathBuf,
+    lines: Arc<Mutex<Vec<String>>>,
+    /// The programs that were started: name and process id.
+    programs: Arc<Mutex<Vec<(String, i32)>>>,
+}
+
+impl Notes {
+    pub fn new(folder: &Path, limit: Duration) -> Self {
+        Self {
+            limit,
+            folder: folder.to_owned(),
+            lines: Arc::default(),
+            programs: Arc::default(),
+        }
+    }
+
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    pub fn add(&self, line: &str) {
+        let folder = format!("{}/", self.folder.display());
+        let line = line.replace(&folder, "");
+        self.lines.lock().expect("nobody panics with it").push(line);
+    }
+
+    /// A program of this name was started.
+    pub fn started(&self, name: &str, id: i32) {
+        let mut programs = self.programs.lock().expect("nobody panics with it");
+        programs.push((name.to_owned(), id));
+    }
+
+    /// What was expected, what happened, and all that led to it.
+    pub fn flaw(
+        &self,
+        expected: impl Into<String>,
+        got: impl Into<String>,
+    ) -> Flaw {
+        let mut transcript =
+            self.lines.lock().expect("nobody panics with it").clone();
+        for (name, id) in
+            self.programs.lock().expect("nobody panics with it").iter()
+        {
+            if let Some(call) = waits_in(*id) {
+                transcript.push(format!("{name}: runs, and waits in {call}"));
+            }
+        }
+        let (expected, got) = (expected.into(), got.into());
+        Flaw { expected, got, hints: Vec::new(), transcript }
+    }
+}
+
+/// The system call in which a program waits, if the kernel tells and it is one
+/// of those that this book is about (see proc_pid_syscall(5)).
+fn waits_in(id: i32) -> Option<&'static str> {
+    let call = fs::read_to_string(format!("/proc/{id}/syscall")).ok()?;
+    let number: u32 = call.split(' ').next()?.parse().ok()?;
+    let calls: &[(u32, &str)] = if cfg!(target_arch = "x86_64") {
+        &[
+            (0, "read(2)"),
+            (1, "write(2)"),
+            (7, "poll(2)"),
+            (42, "connect(2)"),
+            (43, "accept(2)"),
+            (44, "sendto(2)"),
+            (45, "recvfrom(2)"),
+            (46, "sendmsg(2)"),
+            (47, "recvmsg(2)"),
+            (202, "futex(2), for another thread"),
+            (230, "clock_nanosleep(2)"),
+            (270, "select(2)"),
+            (271, "poll(2)"),
+            (281, "epoll_wait(2)"),
+            (288, "accept(2)"),
+        ]
+    } else if cfg!(target_arch = "aarch64") {
+        &[
+            (22, "epoll_wait(2)"),
+            (63, "read(2)"),
+            (64, "write(2)"),
+            (72, "select(2)"),
+            (73, "poll(2)"),
+            (98, "futex(2), for another thread"),
+            (115, "clock_nanosleep(2)"),
+            (202, "accept(2)"),
+            (203, "connect(2)"),
+            (206, "sendto(2)"),
+            (207, "recvfrom(2)"),
+            (211, "sendmsg(2)"),
+            (212, "recvmsg(2)"),
+            (242, "accept(2)"),
+        ]
+    } else {
+        &[]
+    };
+    calls.iter().find(|(of, _)| *of == number).map(|(_, name)| *name)
+}
