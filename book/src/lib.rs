@@ -13,3 +13,4 @@ pub mod problem;
 pub mod serve;
 pub mod site;
 pub mod transcript;
+pub mod work;
