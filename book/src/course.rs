@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
+
 use crate::problem::Problem;
 
 /// The repository: its steps and its chapters.
@@ -90,6 +92,21 @@ impl Course {
         self.steps.iter().find(|step| step.stem == stem)
     }
 
+    /// The step, or the chapter, with this number.
+    ///
+    /// # Errors
+    ///
+    /// That there is none; it says which there are.
+    pub fn numbered(&self, number: u32) -> anyhow::Result<&Step> {
+        let step = self.steps.iter().find(|step| step.number == number);
+        step.ok_or_else(|| match self.steps.len() {
+            0 => anyhow!("there is no chapter {number}: there are none yet"),
+            last => anyhow!(
+                "there is no chapter {number}: there are chapters 1 to {last}"
+            ),
+        })
+    }
+
     /// Whether the step with this package has this binary.
     pub fn has(&self, package: &str, binary: &str) -> bool {
         let mut steps = self.steps.iter();
@@ -140,7 +157,7 @@ impl Step {
     }
 
     /// Its manifest, relative to the repository's root.
-    fn manifest(&self) -> PathBuf {
+    pub fn manifest(&self) -> PathBuf {
         Path::new("steps").join(&self.stem).join("Cargo.toml")
     }
 

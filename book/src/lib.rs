@@ -1,6 +1,8 @@
 //! The program behind the book.
 
+pub mod catch_up;
 pub mod check;
+pub mod compare;
 pub mod course;
 pub mod diagram;
 pub mod interrupt;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use book::course::Course;
-use book::{interrupt, pages, serve, site, transcript};
+use book::{catch_up, compare, interrupt, pages, serve, site, transcript};
 use clap::{Args, Parser, Subcommand};
 
 /// The book on Unix sockets: builds it, and opens it in your browser.
@@ -56,6 +56,24 @@ enum Command {
         /// Only this chapter, such as 03-connect
         chapter: Option<String>,
     },
+    /// Put the programs from the start of a chapter into work/unix_sockets;
+    /// what is there now is kept, in a folder with the date
+    CatchUp {
+        /// The number of the chapter
+        #[arg(value_name = "N")]
+        chapter: u32,
+    },
+    /// Show how your programs differ from those at the end of a chapter: exit
+    /// code 0 if they do not, 1 if they do, 2 if they cannot be compared
+    Compare {
+        /// The number of the chapter
+        #[arg(value_name = "N")]
+        chapter: u32,
+        /// The folder of your Cargo package [default: work/unix_sockets in
+        /// the repository]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// What a stock mdBook runs
     #[command(hide = true)]
     Preprocess {
@@ -71,11 +89,14 @@ enum Question {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    let arguments = Arguments::parse();
+    let is_compare = matches!(arguments.command, Some(Command::Compare { .. }));
+    match run(arguments) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{error:#}");
-            ExitCode::FAILURE
+            // As diff(1): 1 means that there are differences.
+            if is_compare { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -102,6 +123,13 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Some(Command::Record { chapter }) => {
             record(&course, chapter.as_deref())?;
+        }
+        Some(Command::CatchUp { chapter }) => {
+            println!("{}", catch_up::catch_up(&course, chapter)?);
+        }
+        Some(Command::Compare { chapter, dir }) => {
+            let is_same = compare::compare(&course, chapter, dir)?;
+            return Ok(ExitCode::from(u8::from(!is_same)));
         }
         Some(Command::Preprocess { question }) => match question {
             Some(Question::Supports { renderer }) if renderer != "html" => {

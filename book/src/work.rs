@@ -21,6 +21,9 @@ use tempfile::TempDir;
 use crate::course::Course;
 use crate::problem::Problem;
 
+/// The name of the learner's project in their folder.
+pub const PROJECT: &str = "unix_sockets";
+
 /// Files with their paths, relative to the folder that they are for.
 pub type Files = Vec<(PathBuf, Vec<u8>)>;
 
@@ -99,7 +102,7 @@ impl Work {
         let before = self.set_aside(name)?;
         staged.put(&new).with_context(|| match &before {
             Some(before) => {
-                format!("what was there is in {} now", before.display())
+                format!("what was there is in {} now", shown(before))
             }
             None => cannot_write(&new),
         })?;
@@ -136,11 +139,11 @@ impl Work {
                 return Ok(None);
             }
             return Err(error)
-                .with_context(|| format!("cannot move {}", path.display()));
+                .with_context(|| format!("cannot move {}", shown(&path)));
         }
         sync(&folder)
             .and_then(|()| self.sync())
-            .with_context(|| format!("moved to {}", aside.display()))?;
+            .with_context(|| format!("moved to {}", shown(&aside)))?;
         Ok(Some(aside))
     }
 
@@ -196,7 +199,7 @@ impl Work {
                 }
                 Err(error) => {
                     return Err(error).with_context(|| {
-                        format!("cannot make {}", folder.display())
+                        format!("cannot make {}", shown(&folder))
                     });
                 }
                 Ok(()) => break,
@@ -222,7 +225,7 @@ impl Work {
             ensure!(
                 is_inside(path),
                 "{} is no path of a file in a folder",
-                path.display()
+                shown(path)
             );
             let mut parent = folder.path().to_owned();
             for part in path.parent().into_iter().flat_map(Path::components) {
@@ -246,8 +249,8 @@ impl Work {
         sync(&self.path)
     }
 
-    fn shown(&self) -> std::path::Display<'_> {
-        self.path.display()
+    fn shown(&self) -> String {
+        shown(&self.path)
     }
 }
 
@@ -269,20 +272,27 @@ impl Staged {
                 Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR | Errno::ISDIR,
             ) => bail!(exists(path)),
             Err(error) => Err(io::Error::from(error))
-                .with_context(|| format!("cannot make {}", path.display())),
+                .with_context(|| format!("cannot make {}", shown(path))),
         }
     }
+}
+
+/// A path as it is to be typed where the command was: relative, if it is in the
+/// current folder.
+pub(crate) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
 fn exists(path: &Path) -> String {
     format!(
         "{} exists already, and stays as it is: rename it, or move it away",
-        path.display()
+        shown(path)
     )
 }
 
 fn cannot_write(path: &Path) -> String {
-    format!("cannot write {}", path.display())
+    format!("cannot write {}", shown(path))
 }
 
 /// Whether something has this path, be it a link that leads nowhere.
@@ -290,8 +300,9 @@ fn is_there(path: &Path) -> anyhow::Result<bool> {
     match path.symlink_metadata() {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error)
-            .with_context(|| format!("cannot read {}", path.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot read {}", shown(path)))
+        }
     }
 }
 
@@ -525,7 +536,8 @@ impl<'a> Locked<'a> {
     }
 }
 
-fn table(text: &str) -> Result<toml::Table, String> {
+/// Reads a manifest, or a part of a lock file.
+pub(crate) fn table(text: &str) -> Result<toml::Table, String> {
     text.parse().map_err(|error: toml::de::Error| {
         format!("cannot read this: {}", error.message())
     })
