@@ -178,7 +178,7 @@ fn flaws(
     }
     let mut flaws = BTreeMap::new();
     let mut unknown = Vec::new();
-    examine(contract, &programs, limit, &mut |promise, verdict| {
+    examine(contract.promises, &programs, limit, &mut |promise, verdict| {
         match verdict {
             Verdict::Kept => {}
             Verdict::Broken(flaw) => {

@@ -187,6 +187,14 @@ impl Step {
         }
     }
 
+    /// What people call it: `Many clients` for `10-many-clients`.
+    pub fn title(&self) -> String {
+        let name = self.stem.split_once('-').map_or("", |(_, name)| name);
+        let mut letters = name.chars().map(|c| if c == '-' { ' ' } else { c });
+        let first = letters.next().map(|c| c.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect()
+    }
+
     /// The source file that a listing calls `name`.
     pub fn file(&self, name: &str) -> Option<&SourceFile> {
         self.files.iter().find(|file| file.name == name)

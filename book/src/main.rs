@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use book::course::Course;
-use book::{catch_up, compare, interrupt, pages, serve, site, transcript};
+use book::{
+    catch_up, compare, examine, interrupt, learn, pages, serve, site,
+    transcript,
+};
 use clap::{Args, Parser, Subcommand};
 
 /// The book on Unix sockets: builds it, and opens it in your browser.
@@ -74,6 +78,51 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Examine a program of yours by what the book's must do
+    #[command(after_help = "Examples:\n  \
+        cargo book check 3                    your work/unix_sockets\n  \
+        cargo book check 3 --server ./mine    a program in any language\n  \
+        cargo book check 3 --client 'python3 client.py'\n  \
+        cargo book check 5.2 --watch          an exercise, at each change\n\n\
+        The exit code is 0 if all promises are kept, 1 if one is broken, and \
+        2 if there is nothing to examine.")]
+    Check {
+        /// A step or an exercise: 3, 03-connect, 5.2 or exactly-full
+        what: String,
+        /// How your server is started; a folder is a Cargo package, built
+        /// first [default: what is in work/]
+        #[arg(long, value_name = "CMD")]
+        server: Option<String>,
+        /// How your client is started
+        #[arg(long, value_name = "CMD")]
+        client: Option<String>,
+        /// How many seconds it may take for anything that it must do
+        #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+        limit: f64,
+        /// Do it again at each change
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Begin an exercise: put its starter into work/
+    Start {
+        /// Its number or name: 5.2 or exactly-full
+        exercise: String,
+    },
+    /// Show the next hint for an exercise
+    Hint {
+        /// Its number or name: 5.2 or exactly-full
+        exercise: String,
+    },
+    /// Show the solution of an exercise
+    Solution {
+        /// Its number or name: 5.2 or exactly-full
+        exercise: String,
+        /// Show it though you have not solved it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show what you have done
+    Progress,
     /// What a stock mdBook runs
     #[command(hide = true)]
     Preprocess {
@@ -131,6 +180,29 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let is_same = compare::compare(&course, chapter, dir)?;
             return Ok(ExitCode::from(u8::from(!is_same)));
         }
+        Some(Command::Check { what, server, client, limit, watch }) => {
+            return Ok(check(&course, &what, server, client, limit, watch)
+                .unwrap_or_else(|error| {
+                    eprintln!("{error:#}");
+                    ExitCode::from(2)
+                }));
+        }
+        Some(Command::Start { exercise }) => {
+            let exercises = learn::exercises(&course)?;
+            learn::start(&course, learn::exercise(&exercises, &exercise)?)?;
+        }
+        Some(Command::Hint { exercise }) => {
+            let exercises = learn::exercises(&course)?;
+            learn::hint(&course, learn::exercise(&exercises, &exercise)?)?;
+        }
+        Some(Command::Solution { exercise, yes }) => {
+            let exercises = learn::exercises(&course)?;
+            let exercise = learn::exercise(&exercises, &exercise)?;
+            learn::solution(&course, exercise, yes)?;
+        }
+        Some(Command::Progress) => {
+            learn::progress(&course, &learn::exercises(&course)?)?;
+        }
         Some(Command::Preprocess { question }) => match question {
             Some(Question::Supports { renderer }) if renderer != "html" => {
                 return Ok(ExitCode::FAILURE);
@@ -140,6 +212,30 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         },
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn check(
+    course: &Course,
+    what: &str,
+    server: Option<String>,
+    client: Option<String>,
+    limit: f64,
+    watch: bool,
+) -> anyhow::Result<ExitCode> {
+    let limit = Duration::try_from_secs_f64(limit)
+        .ok()
+        .filter(|limit| *limit >= Duration::from_millis(100))
+        .context("--limit is a number of seconds, 0.1 or more")?;
+    let exercises = learn::exercises(course)?;
+    let subject = learn::subject(course, &exercises, what)?;
+    let given = examine::Given { server, client, limit };
+    if watch {
+        examine::watch(course, &subject, &given)?;
+    }
+    Ok(match examine::check(course, &subject, &given)? {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn record(course: &Course, chapter: Option<&str>) -> anyhow::Result<()> {

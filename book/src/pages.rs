@@ -4,8 +4,10 @@
 //! `{{#listing 05-read server handle_client MAX_MESSAGE}}` shows a file of a
 //! step, or some of its items (see [`Listing::read`]), and `{{#diagram bind}}`
 //! a picture (see [`diagram::html`]). `{{#matrix}}` shows which client works
-//! with which server, according to the page's transcripts (see [`matrix`]). A
-//! fence is one of
+//! with which server, according to the page's transcripts (see [`matrix`]).
+//! `{{#contract}}` shows what the programs of the chapter's step must do, and
+//! `{{#exercise any-path}}` what the exercise before it asks for (see
+//! [`exercise`]). A fence is one of
 //!
 //! - `console`: a transcript;
 //! - `rust,not-from-a-step`: a whole program that compiles, or, with
@@ -29,8 +31,10 @@ use pulldown_cmark::{
 };
 
 use crate::check::{self, Report};
+use crate::contracts;
 use crate::course::Course;
 use crate::diagram;
+use crate::exercise::{self, Exercise};
 use crate::links::{self, Outline};
 use crate::listing::{Listing, hand_typed_html};
 use crate::matrix::{self, Headings, Played};
@@ -233,11 +237,13 @@ struct Reader<'a> {
     headings: Headings,
     /// What to put where.
     replacements: Vec<(Range<usize>, Replacement)>,
+    /// The chapter's exercises.
+    exercises: Vec<Exercise>,
 }
 
 /// What a directive asks for.
 enum Directive {
-    Diagram(String),
+    Html(String),
     Listing(Listing),
     Matrix,
 }
@@ -274,6 +280,7 @@ impl<'a> Reader<'a> {
             played: Vec::new(),
             headings: Headings::default(),
             replacements: Vec::new(),
+            exercises: Vec::new(),
         }
     }
 
@@ -283,6 +290,10 @@ impl<'a> Reader<'a> {
             self.problem(at, message);
         }
         self.read_fences(&events);
+        match exercise::of_chapter(self.course, &self.slug, self.text) {
+            Ok(exercises) => self.exercises = exercises,
+            Err(problems) => self.problems.extend(problems),
+        }
         self.read_directives(&events);
         self.page.outline =
             links::outline(&self.file, self.text, &events, self.problems);
@@ -472,7 +483,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             match self.directive(line.trim_end()) {
-                Ok(Directive::Diagram(html)) => {
+                Ok(Directive::Html(html)) => {
                     self.replacements.push((range, Replacement::Html(html)));
                 }
                 Ok(Directive::Listing(listing)) => {
@@ -505,7 +516,8 @@ impl<'a> Reader<'a> {
     fn directive(&self, line: &str) -> Result<Directive, String> {
         const FORM: &str = "`{{#listing STEP FILE}}`, or `{{#listing STEP \
                             FILE ITEM…}}` for some items of the file, or \
-                            `{{#diagram NAME}}`, or `{{#matrix}}`";
+                            `{{#diagram NAME}}`, or `{{#matrix}}`, or \
+                            `{{#contract}}`, or `{{#exercise NAME}}`";
         let inside = line
             .strip_prefix("{{#")
             .and_then(|line| line.strip_suffix("}}"))
@@ -528,7 +540,7 @@ impl<'a> Reader<'a> {
                 Err(format!("a step or a file is missing: write {FORM}"))
             }
             ["diagram", name] => {
-                diagram::html(self.course, name).map(Directive::Diagram)
+                diagram::html(self.course, name).map(Directive::Html)
             }
             ["diagram", ..] => {
                 Err(format!("a diagram has one name: write {FORM}"))
@@ -538,6 +550,18 @@ impl<'a> Reader<'a> {
                 Err("this table is made from its page, and needs no words: \
                      write `{{#matrix}}`"
                     .to_owned())
+            }
+            ["contract"] => {
+                contracts::of_step(self.course, &self.slug).map(Directive::Html)
+            }
+            ["exercise", name] => {
+                let mut exercises = self.exercises.iter();
+                match exercises.find(|exercise| exercise.name == *name) {
+                    Some(exercise) => {
+                        Ok(Directive::Html(contracts::of_exercise(exercise)))
+                    }
+                    None => Err(format!("no exercise is called `{name}`")),
+                }
             }
             [other, ..] => Err(format!(
                 "`{other}` is not a directive of this book: write {FORM}"

@@ -40,6 +40,7 @@ use crate::course::Course;
 use crate::interrupt::{self, Interrupt};
 use crate::pages::Problems;
 use crate::play::Plays;
+use crate::progress::Progress;
 use crate::site;
 use crate::transcript::{self, Transcript};
 
@@ -53,11 +54,18 @@ const PORTS: u16 = 100;
 const QUIET: Duration = Duration::from_millis(50);
 
 /// What the pages are made of, relative to the repository's root.
-const SOURCES: [&str; 5] =
-    ["book/book.toml", "book/chapters", "book/diagrams", "book/theme", "steps"];
+const SOURCES: [&str; 6] = [
+    "book/book.toml",
+    "book/chapters",
+    "book/diagrams",
+    "book/theme",
+    "exercises",
+    "steps",
+];
 
 /// The scripts that only a served page needs.
-const SCRIPTS: [&str; 2] = ["theme/live.js", "theme/play.js"];
+const SCRIPTS: [&str; 3] =
+    ["theme/live.js", "theme/play.js", "theme/progress.js"];
 
 /// The most that the body of a request may have, in bytes.
 const MAX_BODY: usize = 1024;
@@ -233,6 +241,7 @@ async fn run(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let app = Router::new()
         .route("/_status", get(status))
+        .route("/_progress", get(progress))
         .route("/_play", post(play))
         .route("/_ask", post(ask))
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -368,6 +377,18 @@ async fn status(State(site): State<Arc<Site>>) -> impl IntoResponse {
         "age": now.pages.built.elapsed().as_millis() as u64,
         "error": now.error,
     }))
+}
+
+/// What the reader has done, by the names of steps and exercises.
+async fn progress(State(site): State<Arc<Site>>) -> Response {
+    let pages = Arc::clone(&lock(&site.now).pages);
+    match Progress::read(&pages.course) {
+        Ok(progress) => Json(progress.entries()).into_response(),
+        Err(error) => {
+            let why = format!("{error:#}\n");
+            (StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
+        }
+    }
 }
 
 /// Plays a transcript and answers with what happens.

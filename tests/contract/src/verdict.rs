@@ -4,7 +4,7 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crate::{Contract, Exam, Flaw, Programs, Promise};
+use crate::{Exam, Flaw, Programs, Promise};
 
 /// How many promises are examined at the same time: enough to wait in several
 /// places at once, few enough not to keep a program from its work.
@@ -19,25 +19,26 @@ pub enum Verdict {
     NotExamined(String),
 }
 
-/// Examines all promises of a contract. `limit` is how long a program may take
-/// for anything that it must do. `tell` hears of each promise, in their order.
-pub fn examine(
-    contract: &Contract,
+/// Examines promises, several at a time. `limit` is how long a program may
+/// take for anything that it must do. `tell` hears of each, in their order.
+pub fn examine<'p>(
+    promises: impl IntoIterator<Item = &'p Promise>,
     programs: &Programs,
     limit: Duration,
     tell: &mut dyn FnMut(&Promise, Verdict),
 ) {
+    let promises: Vec<&Promise> = promises.into_iter().collect();
     let next = AtomicUsize::new(0);
     let (sender, verdicts) = mpsc::channel();
     let sender = Mutex::new(sender);
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             let sender = sender.lock().expect("nobody panics with it").clone();
-            let next = &next;
+            let (next, promises) = (&next, &promises);
             scope.spawn(move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(promise) = contract.promises.get(index) else {
+                    let Some(promise) = promises.get(index) else {
                         return;
                     };
                     let verdict = promise.examine(programs, limit);
@@ -47,15 +48,15 @@ pub fn examine(
             });
         }
         let mut found: Vec<Option<Verdict>> =
-            contract.promises.iter().map(|_| None).collect();
+            promises.iter().map(|_| None).collect();
         let mut told = 0;
-        for _ in contract.promises {
+        for _ in &promises {
             let (index, verdict) = verdicts.recv().expect("one for each");
             found[index] = Some(verdict);
             while let Some(Some(verdict)) =
                 found.get_mut(told).map(Option::take)
             {
-                tell(&contract.promises[told], verdict);
+                tell(promises[told], verdict);
                 told += 1;
             }
         }

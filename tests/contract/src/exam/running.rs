@@ -1,9 +1,15 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use harness::{Exit, Program, Signal, WaitError};
 
 use super::notes::Notes;
 use crate::{Checked, Flaw};
+
+/// How long a line may take that only helps to explain another.
+const SOON: Duration = Duration::from_millis(100);
+
+/// How many such lines are enough.
+const AT_MOST: usize = 20;
 
 /// A program that is being examined. It is killed when this is dropped.
 pub struct Running {
@@ -165,7 +171,7 @@ impl Running {
     ///
     /// That it has.
     pub fn expect_runs(&mut self) -> Checked {
-        match self.program.wait(std::time::Duration::ZERO) {
+        match self.program.wait(Duration::ZERO) {
             Err(_) => Ok(()),
             Ok(exit) => {
                 let expected = format!("the {} to go on running", self.name);
@@ -214,18 +220,21 @@ impl Running {
 
     /// Another line than was expected.
     fn printed(&mut self, expected: &str, line: &str) -> Flaw {
-        // Where it has crashed, that is what the line is about.
-        let limit = std::time::Duration::from_millis(200);
-        if is_crash(line) || line.starts_with("Traceback") {
-            let mut lines = vec![line.to_owned()];
-            while let Ok(line) = self.next_line() {
-                lines.push(line);
-            }
-            if let Ok(exit) = self.program.wait(limit) {
-                return self.ended(expected, exit, &lines);
-            }
-        }
         let got = format!("{}| {line}", self.name);
+        // What it prints next may explain this line: where it has crashed,
+        // the first line is often empty.
+        let mut lines = vec![line.to_owned()];
+        while lines.len() < AT_MOST
+            && let Ok(line) = self.program.next_line(SOON)
+        {
+            self.notes.add(&format!("{}| {line}", self.name));
+            lines.push(line);
+        }
+        if let Ok(exit) = self.program.wait(SOON)
+            && (exit != Exit::Code(0) && lines.iter().any(|l| is_crash(l)))
+        {
+            return self.ended(expected, exit, &lines);
+        }
         self.notes.flaw(expected, got)
     }
 
