@@ -253,15 +253,15 @@ impl Report {
                 }
                 text += &format!("  expected: {}\n", flaw.expected);
                 text += &format!("  but:      {}\n", flaw.got);
-                for hint in &flaw.hints {
-                    // Often one mistake breaks many promises.
-                    if self.told.contains(hint) {
-                        text += "  → as above\n";
-                    } else {
-                        text += &format!("  → {}\n", wrapped(hint, "    "));
-                        self.told.push(hint.clone());
-                    }
+                // Often one mistake breaks many promises.
+                let known = |hint: &String| self.told.contains(hint);
+                if flaw.hints.iter().any(known) {
+                    text += "  → as above\n";
                 }
+                for hint in flaw.hints.iter().filter(|hint| !known(hint)) {
+                    text += &format!("  → {}\n", wrapped(hint, "    "));
+                }
+                self.told.extend(flaw.hints);
                 text
             }
         }

@@ -3,6 +3,7 @@
 
 mod build;
 mod http;
+mod learn;
 mod play;
 mod repository;
 mod serve;

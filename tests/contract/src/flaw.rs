@@ -14,6 +14,8 @@ pub struct Flaw {
     pub hints: Vec<String>,
     /// What happened until then, as a transcript.
     pub transcript: Vec<String>,
+    /// Whether the program has crashed: then that is all there is to say.
+    pub has_crashed: bool,
 }
 
 impl Flaw {
@@ -25,14 +27,16 @@ impl Flaw {
 
 /// Puts what a failure means here before what it may mean anywhere.
 pub trait Hint {
-    /// Adds what may be behind a failure, if it is one.
+    /// Adds what may be behind a failure, if it is one, and no crash.
     fn hint(self, hint: &str) -> Self;
 }
 
 impl<T> Hint for Checked<T> {
     fn hint(self, hint: &str) -> Self {
         self.map_err(|mut flaw| {
-            flaw.hints.insert(0, hint.to_owned());
+            if !flaw.has_crashed {
+                flaw.hints.insert(0, hint.to_owned());
+            }
             flaw
         })
     }

@@ -57,7 +57,13 @@ impl Notes {
             }
         }
         let (expected, got) = (expected.into(), got.into());
-        Flaw { expected, got, hints: Vec::new(), transcript }
+        Flaw {
+            expected,
+            got,
+            hints: Vec::new(),
+            transcript,
+            has_crashed: false,
+        }
     }
 }
 

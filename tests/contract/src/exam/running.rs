@@ -283,6 +283,7 @@ impl Running {
         } else {
             None
         };
+        flaw.has_crashed = hint.is_some();
         flaw.hints.extend(hint);
         flaw
     }
