@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use contract::{Contract, Programs, Promise, Role, Verdict, examine};
+use contract::{Contract, Flaw, Programs, Promise, Role, Verdict, examine};
 use notify::{RecursiveMode, Watcher};
 use serde_json::Value;
 
@@ -228,8 +228,8 @@ struct Report {
     broken: usize,
     /// Those that cannot be examined on this machine.
     open: usize,
-    /// The hints that were given already.
-    told: Vec<String>,
+    /// What was told already.
+    told: Vec<Flaw>,
 }
 
 impl Report {
@@ -248,20 +248,19 @@ impl Report {
             Verdict::Broken(flaw) => {
                 self.broken += 1;
                 let mut text = format!("{} {says}\n", colored("✗", RED));
+                // Often one mistake breaks many promises.
+                if self.told.iter().any(|told| is_same(told, &flaw)) {
+                    return text + &format!("  as above: {}\n", flaw.got);
+                }
                 for line in &flaw.transcript {
                     text += &format!("    {line}\n");
                 }
                 text += &format!("  expected: {}\n", flaw.expected);
                 text += &format!("  but:      {}\n", flaw.got);
-                // Often one mistake breaks many promises.
-                let known = |hint: &String| self.told.contains(hint);
-                if flaw.hints.iter().any(known) {
-                    text += "  → as above\n";
-                }
-                for hint in flaw.hints.iter().filter(|hint| !known(hint)) {
+                for hint in &flaw.hints {
                     text += &format!("  → {}\n", wrapped(hint, "    "));
                 }
-                self.told.extend(flaw.hints);
+                self.told.push(flaw);
                 text
             }
         }
@@ -279,6 +278,14 @@ impl Report {
         }
         text
     }
+}
+
+/// Whether there is nothing more to say about one than about the other.
+fn is_same(one: &Flaw, other: &Flaw) -> bool {
+    let crashed = one.has_crashed && other.has_crashed;
+    one.got == other.got
+        && one.hints == other.hints
+        && (crashed || one.expected == other.expected)
 }
 
 /// The programs to examine.
