@@ -63,9 +63,14 @@ const SOURCES: [&str; 6] = [
     "steps",
 ];
 
-/// The scripts that only a served page needs.
-const SCRIPTS: [&str; 3] =
-    ["theme/live.js", "theme/play.js", "theme/progress.js"];
+/// What only a served page needs.
+const ASSETS: [&str; 5] = [
+    "theme/live.css",
+    "theme/play.css",
+    "theme/live.js",
+    "theme/play.js",
+    "theme/progress.js",
+];
 
 /// The most that the body of a request may have, in bytes.
 const MAX_BODY: usize = 1024;
@@ -196,7 +201,7 @@ fn build(course: &Course) -> anyhow::Result<Pages> {
         .prefix("book-")
         .tempdir()
         .context("cannot make a folder for the pages")?;
-    let report = site::build(course, &folder.path().join("book"), &SCRIPTS)?;
+    let report = site::build(course, &folder.path().join("book"), &ASSETS)?;
     say(io::stdout(), &report);
     for problem in report.unexplained.iter().chain(&report.over_budget) {
         say(io::stdout(), problem);

@@ -25,8 +25,8 @@ const MARK: &str = ".written-by-cargo-book";
 
 /// Builds the book into `folder`, which must be empty or not exist.
 ///
-/// `scripts` are loaded by every page, besides those that `book.toml` names;
-/// they are relative to the book's folder.
+/// `assets` are scripts and style sheets that every page loads besides those
+/// that `book.toml` names; they are relative to the book's folder.
 ///
 /// # Errors
 ///
@@ -35,18 +35,22 @@ const MARK: &str = ".written-by-cargo-book";
 pub fn build(
     course: &Course,
     folder: &Path,
-    scripts: &[&str],
+    assets: &[&str],
 ) -> anyhow::Result<Report> {
     let report = pages::check(course).map_err(Problems)?;
     let root = course.root.join("book");
     let mut config = settings(course)?;
     config.build.build_dir = folder.to_owned();
-    if !scripts.is_empty() {
-        let html = config.html_config().unwrap_or_default();
-        let named = html.additional_js.into_iter();
-        let all: Vec<PathBuf> =
-            named.chain(scripts.iter().map(PathBuf::from)).collect();
-        config.set("output.html.additional-js", all)?;
+    let html = config.html_config().unwrap_or_default();
+    for (key, named, extension) in [
+        ("additional-css", html.additional_css, "css"),
+        ("additional-js", html.additional_js, "js"),
+    ] {
+        let added = assets.iter().map(PathBuf::from);
+        let added = added
+            .filter(|file| file.extension().is_some_and(|e| e == extension));
+        let all: Vec<PathBuf> = named.into_iter().chain(added).collect();
+        config.set(format!("output.html.{key}"), all)?;
     }
 
     let warnings = Warnings::default();

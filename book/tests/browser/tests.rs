@@ -22,12 +22,17 @@ pub const TESTS: &[(&str, Test)] = &[
     ("asks_no_other_host_and_says_no_error", asks_no_other_host),
     ("copies_a_command_without_its_prompt", copies_a_command),
     ("finds_a_chapter", finds_a_chapter),
+    ("turns_pages_with_the_arrows", turns_pages_with_the_arrows),
+    (
+        "keeps_the_colors_that_the_reader_chooses",
+        keeps_the_colors_that_the_reader_chooses,
+    ),
     ("fits_a_phone", fits_a_phone),
     ("is_complete_without_scripts", is_complete_without_scripts),
     ("shows_an_edit_by_itself", shows_an_edit),
     ("is_not_read_by_another_site", is_not_read_by_another_site),
     ("is_not_served_under_another_name", is_not_served_under_another_name),
-    ("is_dark_for_who_prefers_it", is_dark),
+    ("is_dark_for_who_prefers_it", is_dark_for_who_prefers_it),
     ("a_fault_is_noticed", a_fault_is_noticed),
     ("a_browser_leaves_nothing_behind", a_browser_leaves_nothing_behind),
 ];
@@ -69,14 +74,79 @@ fn copies_a_command(shared: &Shared) {
 
 fn finds_a_chapter(shared: &Shared) {
     let page = shared.page("01-bind.html");
-    page.press("s");
-    page.wait_for("document.activeElement.id === 'mdbook-searchbar'");
-    page.type_text("backlog");
-    let result = "#mdbook-searchresults a";
-    page.wait_for(&format!("document.querySelector('{result}')"));
-    page.click(result);
-    page.wait_for("location.search.includes('highlight=backlog')");
-    page.wait_for("document.querySelector('main mark')");
+    page.press("/");
+    page.wait_for("document.activeElement.matches('.search input')");
+    // An error as it is pasted from a terminal, and what programmers call
+    // things.
+    for (words, place) in [
+        ("Connection refused (os error 111)", "03-connect.html#"),
+        ("set_read_timeout", "11-limits.html#"),
+        ("accept4(", "02-accept.html#"),
+        ("backlog", "glossary.html#"),
+    ] {
+        page.eval("document.activeElement.value = ''");
+        page.type_text(words);
+        page.wait_for(&format!(
+            "[...document.querySelectorAll('.search li a')]
+                .some((link) => link.href.includes('{place}'))"
+        ));
+        let marked = "document.querySelector('.search mark').textContent";
+        let marked = page.eval(marked);
+        let word = words.split(' ').next().unwrap().to_lowercase();
+        assert_eq!(marked.as_str().unwrap().to_lowercase(), word);
+    }
+    page.press("ArrowDown");
+    page.wait_for("document.activeElement.matches('.search li a')");
+    page.press("Enter");
+    page.wait_for("!document.querySelector('.search').open");
+    page.press("/");
+    page.eval("document.activeElement.value = ''");
+    page.type_text("no such words anywhere");
+    page.wait_for("document.querySelector('.search p').innerText[0] === '0'");
+    page.press("Escape");
+    page.wait_for("!document.querySelector('.search').open");
+    assert_eq!(page.console(), [""; 0]);
+}
+
+fn turns_pages_with_the_arrows(shared: &Shared) {
+    let page = shared.page("03-connect.html");
+    // Whoever moves in a listing does not leave the page.
+    page.viewport(390, 844);
+    page.eval(
+        "(() => {
+            document.querySelector('.listing pre').focus();
+            window.stays = true;
+        })()",
+    );
+    page.wait_for("document.activeElement.matches('.listing pre')");
+    page.press("ArrowRight");
+    assert_eq!(page.eval("window.stays"), json!(true));
+    page.eval("document.activeElement.blur()");
+    page.press("ArrowRight");
+    page.wait_for(
+        "location.pathname.endsWith('/04-write.html')
+            && document.readyState === 'complete'",
+    );
+    page.press("ArrowLeft");
+    page.wait_for(
+        "location.pathname.endsWith('/03-connect.html')
+            && document.readyState === 'complete'",
+    );
+    assert_eq!(page.console(), [""; 0]);
+}
+
+fn keeps_the_colors_that_the_reader_chooses(shared: &Shared) {
+    let page = shared.page("03-connect.html");
+    assert!(!is_dark(&page));
+    let colors = "[aria-label^=Colors]";
+    page.click(colors);
+    assert!(!is_dark(&page), "light");
+    page.click(colors);
+    assert!(is_dark(&page), "dark");
+    page.go(&shared.book().at("04-write.html"));
+    assert!(is_dark(&page), "on the next page");
+    page.click(colors);
+    assert!(!is_dark(&page), "as the system");
     assert_eq!(page.console(), [""; 0]);
 }
 
@@ -147,9 +217,10 @@ fn shows_an_edit(shared: &Shared) {
 }
 
 fn is_not_read_by_another_site(shared: &Shared) {
+    let page = shared.page("03-connect.html");
+    let url = page.eval("document.querySelector('script[src]').src");
     let page = shared.browser().page(&other_site());
     assert_eq!(page.text(), "evil");
-    let url = json!(shared.book().at("theme/transcript.js"));
     for mode in ["cors", "no-cors"] {
         let fetched = page.eval(&format!(
             "fetch({url}, {{ mode: '{mode}' }})
@@ -202,21 +273,24 @@ fn is_not_served_under_another_name(shared: &Shared) {
     assert!(text.starts_with("this is http://127.0.0.1"), "{text}");
 }
 
-fn is_dark(shared: &Shared) {
+fn is_dark_for_who_prefers_it(shared: &Shared) {
     let page = shared.page("03-connect.html");
-    // The sum of red, green and blue, each at most 255.
-    let brightness = || -> u32 {
-        let color = page
-            .eval("getComputedStyle(document.documentElement).backgroundColor");
-        let color = color.as_str().unwrap();
-        assert!(color.starts_with("rgb("), "{color}");
-        let parts = color.split(|c: char| !c.is_ascii_digit());
-        parts.filter_map(|part| part.parse::<u32>().ok()).sum()
-    };
-    assert!(brightness() > 3 * 200, "{}", brightness());
+    assert!(!is_dark(&page));
     page.color_scheme("dark");
     page.reload();
-    assert!(brightness() < 3 * 80, "{}", brightness());
+    assert!(is_dark(&page));
+}
+
+/// Whether the ground is, and not somewhere between.
+fn is_dark(page: &Page) -> bool {
+    let color = page.eval("getComputedStyle(document.body).backgroundColor");
+    let color = color.as_str().unwrap();
+    assert!(color.starts_with("rgb("), "{color}");
+    let parts = color.split(|c: char| !c.is_ascii_digit());
+    // The sum of red, green and blue, each at most 255.
+    let sum: u32 = parts.filter_map(|part| part.parse::<u32>().ok()).sum();
+    assert!(!(3 * 80..3 * 200).contains(&sum), "{color}");
+    sum < 3 * 80
 }
 
 /// That the tests above can fail.

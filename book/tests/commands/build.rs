@@ -310,18 +310,18 @@ fn names_a_style_that_is_missing_and_a_setting_that_is_wrong() {
     let settings = repository.read("book/book.toml");
     let html = "[output.html]\n";
     assert!(settings.contains(html));
-    let line = settings.lines().position(|line| line.contains("/listing.js"));
+    let line = settings.lines().position(|line| line.contains("/copy.js"));
     let line = line.unwrap() + 1;
-    let script = repository.path("book/theme/listing.js");
+    let script = repository.path("book/theme/copy.js");
     let text = fs::read_to_string(&script).unwrap();
     fs::remove_file(&script).unwrap();
     no_command_accepts(
         &repository,
         &format!(
-            "book/book.toml:{line}: there is no file book/theme/listing.js\n"
+            "book/book.toml:{line}: there is no file book/theme/copy.js\n"
         ),
     );
-    repository.write("book/theme/listing.js", &text);
+    repository.write("book/theme/copy.js", &text);
 
     let wrong = "[output.html]\nno-section-label = 3\n";
     repository.write("book/book.toml", &settings.replace(html, wrong));
