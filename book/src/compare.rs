@@ -417,3 +417,27 @@ fn formatted(program: &str, course: &Course) -> Option<String> {
     let output = output.ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_that_differ_have_a_color() {
+        let course = Course { root: PathBuf::new(), steps: Vec::new() };
+        let verdict = Verdict::of("fn a() {}", "fn b() {}", &course);
+        for (is_colored, book, mine) in [
+            (false, "   book | fn a() {}\n", "  yours | fn b() {}\n"),
+            (
+                true,
+                "\x1b[31m   book | fn a() {}\x1b[0m\n",
+                "\x1b[32m  yours | fn b() {}\x1b[0m\n",
+            ),
+        ] {
+            let mut text = String::new();
+            verdict.write(&mut text, Path::new("a.rs"), is_colored);
+            assert!(text.starts_with("a.rs: 1 line differs\n"), "{text}");
+            assert!(text.ends_with(&format!("{book}{mine}")), "{text}");
+        }
+    }
+}

@@ -542,3 +542,26 @@ pub(crate) fn table(text: &str) -> Result<toml::Table, String> {
         format!("cannot read this: {}", error.message())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As on a file system that knows no better.
+    #[test]
+    fn a_rename_after_a_look_replaces_nothing() {
+        let sandbox = harness::Sandbox::new();
+        let from = sandbox.join("from");
+        fs::create_dir(&from).unwrap();
+        fs::create_dir(sandbox.join("empty")).unwrap();
+        fs::write(sandbox.join("file"), "text").unwrap();
+        std::os::unix::fs::symlink("nowhere", sandbox.join("link")).unwrap();
+        for name in ["empty", "file", "link"] {
+            let renamed = rename_after_a_look(&from, &sandbox.join(name));
+            assert_eq!(renamed, Err(Errno::EXIST), "{name}");
+        }
+        assert_eq!(sandbox.files(), ["empty", "file", "from", "link"]);
+        assert_eq!(rename_after_a_look(&from, &sandbox.join("new")), Ok(()));
+        assert_eq!(sandbox.files(), ["empty", "file", "link", "new"]);
+    }
+}

@@ -2,8 +2,10 @@
 //! book of its own.
 
 mod build;
+mod compare;
 mod http;
 mod learn;
 mod play;
 mod repository;
 mod serve;
+mod work;
