@@ -71,10 +71,6 @@ impl Work {
     ) -> anyhow::Result<PathBuf> {
         let path = self.entry(name)?;
         self.make()?;
-        // Before the work, for a plain case; the rename decides.
-        if is_there(&path)? {
-            bail!(exists(&path));
-        }
         self.stage(name, files)?.put(&path)?;
         self.sync()?;
         Ok(path)

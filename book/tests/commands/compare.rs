@@ -114,16 +114,15 @@ fn evens_out_formatting_with_rustfmt_and_says_if_it_cannot() {
 #[test]
 fn says_which_files_one_of_the_two_does_not_have() {
     let repository = with_server(SERVER);
+    let extra = "src/bin/extra.rs: you have it, the book does not\n";
+    repository.write("work/unix_sockets/src/bin/extra.rs", "");
+    let all = format!("{SERVER_IS}as in the book\n{STORE_IS}{extra}");
+    assert_eq!(compares(&repository, 1), all);
+
     let src = repository.path("work/unix_sockets/src");
-    fs::rename(src.join("store.rs"), src.join("bin/extra.rs")).unwrap();
-    assert_eq!(
-        compares(&repository, 1),
-        format!(
-            "{SERVER_IS}as in the book\n\
-             src/store.rs: the book has it, you do not\n\
-             src/bin/extra.rs: you have it, the book does not\n"
-        )
-    );
+    fs::remove_file(src.join("store.rs")).unwrap();
+    let missing = "src/store.rs: the book has it, you do not\n";
+    assert_eq!(compares(&repository, 1), all.replace(STORE_IS, missing));
     fs::remove_dir_all(&src).unwrap();
     assert_eq!(compares(&repository, 1).matches("you do not").count(), 3);
 }
@@ -188,11 +187,11 @@ fn says_why_it_cannot_compare() {
     );
     fs::remove_file(&client).unwrap();
     symlink("client.rs", &client).unwrap();
-    cannot(
-        &["compare", "2"],
-        "cannot read work/unix_sockets/src/bin/client.rs: Too many levels \
-         of symbolic links (os error 40)\n",
-    );
+    let output = repository.run(&["compare", "2"]);
+    let says = String::from_utf8(output.stderr).unwrap();
+    let loops = "cannot read work/unix_sockets/src/bin/client.rs: Too many ";
+    assert!(says.starts_with(loops), "{says}");
+    assert_eq!(output.status.code(), Some(2));
     fs::remove_dir_all(repository.path("steps")).unwrap();
     cannot(
         &["compare", "2"],

@@ -636,7 +636,11 @@ mod folder {
         }
         for path in ["", "/tmp/sock", "../up", "a/../../up", "a/.."] {
             let files = [(PathBuf::from(path), Vec::new())];
-            assert!(work.create("two", &files).is_err(), "{path}");
+            let error = work.create("two", &files).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("{path} is no path of a file in a folder")
+            );
         }
         assert_eq!(contents(work.path()), before);
     }
