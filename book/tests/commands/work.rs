@@ -693,8 +693,13 @@ mod real {
         let sandbox = Sandbox::new();
         let book = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = book.parent().unwrap();
-        for name in ["book", "steps", "tests"] {
-            symlink(root.join(name), sandbox.join(name)).unwrap();
+        for entry in fs::read_dir(root).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name();
+            let is_theirs = name == "work" || name == "target";
+            if !is_theirs && entry.file_type().unwrap().is_dir() {
+                symlink(entry.path(), sandbox.join(name)).unwrap();
+            }
         }
         for name in ["Cargo.toml", "Cargo.lock"] {
             fs::copy(root.join(name), sandbox.join(name)).unwrap();
