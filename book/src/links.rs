@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use pulldown_cmark::{Event, Tag, TagEnd};
 
 use crate::course::Course;
-use crate::pages::{CHAPTERS, line_of};
+use crate::pages::{line_of, source};
 use crate::problem::Problem;
 
 /// Where a page can be entered, and where it leads.
@@ -191,7 +191,7 @@ pub(crate) fn check(
     for (file, outline) in outlines {
         for link in &outline.links {
             if let Err(message) = follow(course, outlines, file, &link.target) {
-                let file = Path::new(CHAPTERS).join(file);
+                let file = source(file);
                 problems.push(Problem::new(file, link.line, message));
             }
         }
@@ -229,7 +229,7 @@ fn follow(
         ));
     }
     let Some(outline) = outlines.get(&to) else {
-        let is_file = course.root.join(CHAPTERS).join(&to).is_file();
+        let is_file = course.root.join(source(&to)).is_file();
         if is_file && to.extension().is_none_or(|end| end != "md") {
             return Ok(());
         }
@@ -277,7 +277,7 @@ fn normal(path: &Path) -> PathBuf {
 
 /// The id that mdBook gives to a heading (`id_from_content` in mdbook-html
 /// 0.5.4, src/utils.rs).
-fn id_of(heading: &str) -> String {
+pub(crate) fn id_of(heading: &str) -> String {
     let id = heading.trim().to_lowercase();
     id.chars()
         .filter_map(|c| match c {

@@ -1,11 +1,14 @@
 //! `cargo book`: builds, serves and checks the book.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use book::course::Course;
+use book::schedule::{Clock, Length, Schedule};
+use book::site::Edition;
 use book::{
     catch_up, compare, examine, interrupt, learn, pages, serve, site,
     transcript,
@@ -22,6 +25,7 @@ use clap::{Args, Parser, Subcommand};
     after_help = "Examples:\n  \
         cargo book                     read it, and see your edits at once\n  \
         cargo book --port 8080         on another port\n  \
+        cargo book --teacher           with notes for teachers\n  \
         cargo book build --dest site   write pages for a web host\n  \
         cargo book record 03-connect   put what the programs print now into \
         a chapter"
@@ -36,8 +40,16 @@ struct Arguments {
     root: Option<PathBuf>,
 }
 
+const SCHEDULE_EXAMPLES: &str = "Examples:
+  cargo book schedule --length 90m --start 14:00
+  cargo book schedule --from 4 --start 11:10 --end 12:00   when you are late
+  cargo book schedule --from 7 --length 7h                 a second day";
+
 #[derive(Args)]
 struct Serve {
+    /// With the pages for teachers
+    #[arg(long)]
+    teacher: bool,
     /// Serve on this port [default: 3000, or the next free one]
     #[arg(long, value_name = "N")]
     port: Option<u16>,
@@ -54,6 +66,25 @@ enum Command {
         /// target/book in the repository]
         #[arg(long, value_name = "DIR")]
         dest: Option<PathBuf>,
+        /// With the pages for teachers [default DIR: target/teachers-book]
+        #[arg(long)]
+        teacher: bool,
+    },
+    /// Print an agenda for a workshop
+    #[command(after_help = SCHEDULE_EXAMPLES)]
+    Schedule {
+        /// When it begins
+        #[arg(long, value_name = "HH:MM", default_value = "09:30")]
+        start: Clock,
+        /// How long it is, from 45m to 8h
+        #[arg(long, value_name = "TIME", default_value = "3h")]
+        length: Length,
+        /// When it ends, in place of a length
+        #[arg(long, value_name = "HH:MM", conflicts_with = "length")]
+        end: Option<Clock>,
+        /// Plan the rest: from the start of this chapter on
+        #[arg(long, value_name = "CHAPTER")]
+        from: Option<u32>,
     },
     /// Play the transcripts, and put what is printed now into the chapters
     Record {
@@ -157,18 +188,27 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     match arguments.command {
         None => {
-            let Serve { port, no_open } = arguments.serve;
-            serve::serve(course, port, !no_open)?;
+            let Serve { port, no_open, teacher } = arguments.serve;
+            serve::serve(course, edition(teacher), port, !no_open)?;
         }
-        Some(Command::Build { dest }) => {
-            let default = || course.root.join("target/book");
+        Some(Command::Build { dest, teacher }) => {
+            let edition = edition(teacher);
+            let default = || course.root.join(edition.folder());
             let dest = dest.unwrap_or_else(default);
             let name = dest.display().to_string();
-            let write = move || site::write(&course, &dest);
+            let write = move || site::write(&course, edition, &dest);
             let report = interrupt::unless_interrupted(write)?
                 .context("interrupted")??;
             println!("{report}");
             println!("written to {name}");
+        }
+        Some(Command::Schedule { start, length, end, from }) => {
+            let length = end.map_or(length, |end| start.until(end));
+            let schedule = Schedule::read(&course)?;
+            let agenda =
+                schedule.plan(length.0, from).map_err(anyhow::Error::msg)?;
+            // That nobody reads it to its end is no failure.
+            let _ = io::stdout().write_all(agenda.text(start).as_bytes());
         }
         Some(Command::Record { chapter }) => {
             record(&course, chapter.as_deref())?;
@@ -236,6 +276,10 @@ fn check(
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+fn edition(teacher: bool) -> Edition {
+    if teacher { Edition::Teacher } else { Edition::Reader }
 }
 
 fn record(course: &Course, chapter: Option<&str>) -> anyhow::Result<()> {

@@ -39,10 +39,20 @@ use crate::links::{self, Outline};
 use crate::listing::{Listing, hand_typed_html};
 use crate::matrix::{self, Headings, Played};
 use crate::problem::Problem;
+use crate::teaching;
 use crate::transcript::{self, Transcript};
 
 /// The folder of the chapters, relative to the repository's root.
 pub const CHAPTERS: &str = "book/chapters";
+
+/// The file that a page is made from, relative to the repository's root.
+/// `page` is its path in the book: `03-connect.md`, `teaching/03-connect.md`.
+pub(crate) fn source(page: &Path) -> PathBuf {
+    match page.starts_with(teaching::FOLDER) {
+        true => Path::new("book").join(page),
+        false => Path::new(CHAPTERS).join(page),
+    }
+}
 
 /// The fences that are shown as they are. None of them can be mistaken for
 /// something that was run.
@@ -272,7 +282,7 @@ impl<'a> Reader<'a> {
         let slug = chapter.file.with_extension("");
         Self {
             course,
-            file: Path::new(CHAPTERS).join(&chapter.file),
+            file: source(&chapter.file),
             slug: slug.display().to_string().replace('/', "-"),
             text: &chapter.text,
             problems,

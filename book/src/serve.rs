@@ -41,7 +41,7 @@ use crate::interrupt::{self, Interrupt};
 use crate::pages::Problems;
 use crate::play::Plays;
 use crate::progress::Progress;
-use crate::site;
+use crate::site::{self, Edition};
 use crate::transcript::{self, Transcript};
 
 /// The port that is tried first, as mdBook does.
@@ -54,10 +54,11 @@ const PORTS: u16 = 100;
 const QUIET: Duration = Duration::from_millis(50);
 
 /// What the pages are made of, relative to the repository's root.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "book/book.toml",
     "book/chapters",
     "book/diagrams",
+    "book/teaching",
     "book/theme",
     "exercises",
     "steps",
@@ -137,6 +138,7 @@ impl Pages {
 /// cannot be built.
 pub fn serve(
     course: Course,
+    edition: Edition,
     port: Option<u16>,
     open_browser: bool,
 ) -> anyhow::Result<()> {
@@ -150,7 +152,7 @@ pub fn serve(
     let first = course.clone();
     let built = runtime.block_on(async {
         tokio::select! {
-            built = spawn_blocking(move || build(&first)) => Some(built),
+            built = spawn_blocking(move || build(&first, edition)) => Some(built),
             () = interrupt.wait() => None,
         }
     });
@@ -163,7 +165,9 @@ pub fn serve(
     let site = Arc::new(Site { port, now, plays });
     let builder = {
         let site = Arc::clone(&site);
-        thread::spawn(move || build_on_change(&course.root, &site, &changes))
+        thread::spawn(move || {
+            build_on_change(&course.root, edition, &site, &changes)
+        })
     };
 
     say(io::stdout(), format!("the book is at {url} (Ctrl-C ends it)"));
@@ -196,12 +200,13 @@ fn say(mut stream: impl Write, line: impl Display) {
     let _ = writeln!(stream, "{line}");
 }
 
-fn build(course: &Course) -> anyhow::Result<Pages> {
+fn build(course: &Course, edition: Edition) -> anyhow::Result<Pages> {
     let folder = tempfile::Builder::new()
         .prefix("book-")
         .tempdir()
         .context("cannot make a folder for the pages")?;
-    let report = site::build(course, &folder.path().join("book"), &ASSETS)?;
+    let report =
+        site::build(course, edition, &folder.path().join("book"), &ASSETS)?;
     say(io::stdout(), &report);
     for problem in report.unexplained.iter().chain(&report.over_budget) {
         say(io::stdout(), problem);
@@ -517,12 +522,17 @@ fn is_scratch(part: Component) -> bool {
     name == b"target" || name.starts_with(b".") || name.ends_with(b"~")
 }
 
-fn build_on_change(root: &Path, site: &Site, changes: &Receiver<()>) {
+fn build_on_change(
+    root: &Path,
+    edition: Edition,
+    site: &Site,
+    changes: &Receiver<()>,
+) {
     while changes.recv().is_ok() {
         while changes.recv_timeout(QUIET).is_ok() {}
         let built = Course::read(root)
             .map_err(anyhow::Error::from)
-            .and_then(|course| build(&course));
+            .and_then(|course| build(&course, edition));
         match built {
             Ok(pages) => {
                 *lock(&site.now) = Now { pages: Arc::new(pages), error: None };

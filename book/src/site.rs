@@ -18,6 +18,27 @@ use crate::check::{self, Report};
 use crate::course::Course;
 use crate::pages::{self, Problems, Sockets, line_of};
 use crate::problem::Problem;
+use crate::teaching;
+
+/// Whom the book is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edition {
+    /// The book.
+    Reader,
+    /// The book, and the pages for teachers in it (see [`teaching`]).
+    Teacher,
+}
+
+impl Edition {
+    /// Where it is written, if nothing else is said, relative to the
+    /// repository's root.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Reader => "target/book",
+            Self::Teacher => "target/teachers-book",
+        }
+    }
+}
 
 /// In each folder that [`write()`] has written: the names of all files in it,
 /// one to a line. It may replace them, and nothing else.
@@ -34,13 +55,24 @@ const MARK: &str = ".written-by-cargo-book";
 /// that mdBook reports, warnings included.
 pub fn build(
     course: &Course,
+    edition: Edition,
     folder: &Path,
     assets: &[&str],
 ) -> anyhow::Result<Report> {
-    let report = pages::check(course).map_err(Problems)?;
+    let mut chapters = pages::chapters(course).map_err(Problems)?;
+    let for_teachers = match edition {
+        Edition::Reader => Vec::new(),
+        Edition::Teacher => teaching::chapters(course).map_err(Problems)?,
+    };
+    chapters.extend_from_slice(&for_teachers);
+    let report = pages::process(course, &chapters).map_err(Problems)?.report;
     let root = course.root.join("book");
     let mut config = settings(course)?;
     config.build.build_dir = folder.to_owned();
+    if edition == Edition::Teacher {
+        let title = config.book.title.unwrap_or_default();
+        config.book.title = Some(format!("{title}: teacher's edition"));
+    }
     let html = config.html_config().unwrap_or_default();
     for (key, named, extension) in [
         ("additional-css", html.additional_css, "css"),
@@ -56,6 +88,9 @@ pub fn build(
     let warnings = Warnings::default();
     tracing::subscriber::with_default(warnings.clone(), || {
         let mut book = MDBook::load_with_config(root, config)?;
+        if edition == Edition::Teacher {
+            teaching::add(course, for_teachers, &mut book.book);
+        }
         // It takes the place of the command of the same name in book.toml.
         book.with_preprocessor(Sockets::new(course.clone()));
         book.build()
@@ -120,7 +155,11 @@ fn with_place(error: anyhow::Error) -> anyhow::Error {
 ///
 /// Those of [`build`], a `folder` in which there is anything that no earlier
 /// build has put there, and one that cannot be written.
-pub fn write(course: &Course, folder: &Path) -> anyhow::Result<Report> {
+pub fn write(
+    course: &Course,
+    edition: Edition,
+    folder: &Path,
+) -> anyhow::Result<Report> {
     let cannot_write = || format!("cannot write {}", folder.display());
     // What a link leads to is replaced, and not the link.
     let target = match folder.canonicalize() {
@@ -141,7 +180,7 @@ pub fn write(course: &Course, folder: &Path) -> anyhow::Result<Report> {
         .with_context(cannot_write)?;
     // mdBook empties the folder that it builds into, so one level deeper.
     let (built, old) = (new.path().join("new"), new.path().join("old"));
-    let report = build(course, &built, &[])?;
+    let report = build(course, edition, &built, &[])?;
     let mut names = files(&built)?.join("\n");
     names.push('\n');
     fs::write(built.join(MARK), names)?;

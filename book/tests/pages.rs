@@ -9,6 +9,7 @@ use std::process::Command;
 use book::check;
 use book::course::Course;
 use book::pages::{self, Chapter, HandTyped, Pages, Sockets, process};
+use book::teaching;
 use book::transcript::{self, Event};
 use mdbook_driver::MDBook;
 use mdbook_driver::config::Config;
@@ -650,6 +651,18 @@ fn the_book_explains_every_line_that_a_step_adds() {
     assert_eq!(compile("chapters", &pages.hand_typed), Vec::<String>::new());
 }
 
+#[test]
+fn the_pages_for_teachers_show_nothing_untrue_and_lead_somewhere() {
+    let course = Course::here().unwrap();
+    let mut all = pages::chapters(&course).unwrap();
+    all.extend(teaching::chapters(&course).unwrap());
+    let pages = process(&course, &all).map_err(pages::Problems);
+    assert!(pages.unwrap().hand_typed.iter().all(|code| {
+        // What is compiled are the chapters.
+        code.file.starts_with(pages::CHAPTERS)
+    }));
+}
+
 /// What a page of errors promises: the messages that are its headings, those
 /// that follow an `Or` in the text, and those in the first column of a table.
 fn messages(page: &str) -> Vec<&str> {
@@ -680,7 +693,9 @@ fn a_terminal_shows_each_error_of_the_appendix() {
     let course = Course::here().unwrap();
     let mut printed = String::new();
     let mut appendix = String::new();
-    for file in transcript::chapters(&course).unwrap() {
+    let mut files = transcript::chapters(&course).unwrap();
+    files.retain(|file| file.starts_with(pages::CHAPTERS));
+    for file in files {
         let text = fs::read_to_string(course.root.join(&file)).unwrap();
         for transcript in transcript::find(&text, &file).unwrap() {
             for entry in transcript.entries {

@@ -1,5 +1,6 @@
 //! Plays every transcript of the book: one test for each, named by its chapter
-//! and its place in it, like `03-connect::1`.
+//! and its place in it, like `03-connect::1`; those of the notes for teachers,
+//! like `teaching-03-connect::1`.
 //!
 //! `cargo test --test transcripts 03-connect` plays those of one chapter. One
 //! that needs a tool which is not here is ignored, and the reason is printed;
@@ -31,8 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut trials = Vec::new();
     for file in transcript::chapters(&course)? {
         let markdown = fs::read_to_string(course.root.join(&file))?;
-        let chapter =
-            file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let chapter = transcript::page(&file);
         match transcript::find(&markdown, &file) {
             Ok(found) => {
                 let places = 1..=found.len();

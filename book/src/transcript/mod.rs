@@ -234,30 +234,40 @@ impl fmt::Display for Event {
     }
 }
 
-/// The files of all chapters, sorted, relative to the repository's root. None
-/// where there is no folder for them.
+/// The files of all chapters and of the notes for teachers, sorted, relative to
+/// the repository's root. None where there is no folder for them.
 ///
 /// # Errors
 ///
 /// A folder that cannot be read.
 pub fn chapters(course: &Course) -> Result<Vec<PathBuf>, Problem> {
-    let folder = Path::new("book/chapters");
-    let cannot_read = |error| {
-        Problem::new(folder, 0, format!("cannot read this folder: {error}"))
-    };
     let mut files = Vec::new();
-    let entries = match fs::read_dir(course.root.join(folder)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(files),
-        entries => entries.map_err(cannot_read)?,
-    };
-    for entry in entries {
-        let file = folder.join(entry.map_err(cannot_read)?.file_name());
-        if file.extension().is_some_and(|extension| extension == "md") {
-            files.push(file);
+    for folder in ["book/chapters", "book/teaching"].map(Path::new) {
+        let cannot_read = |error| {
+            Problem::new(folder, 0, format!("cannot read this folder: {error}"))
+        };
+        let entries = match fs::read_dir(course.root.join(folder)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            entries => entries.map_err(cannot_read)?,
+        };
+        for entry in entries {
+            let file = folder.join(entry.map_err(cannot_read)?.file_name());
+            if file.extension().is_some_and(|extension| extension == "md") {
+                files.push(file);
+            }
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// What the page of one of these files is called in the ids of its
+/// transcripts: `03-connect`, or `teaching-03-connect` for its notes.
+pub fn page(file: &Path) -> String {
+    let chapters = file.strip_prefix("book/chapters");
+    let page = chapters.or(file.strip_prefix("book")).unwrap_or(file);
+    let page = page.with_extension("");
+    page.to_string_lossy().replace('/', "-")
 }
 
 /// The id of the figure that shows a page's transcript with this number, from
@@ -278,7 +288,7 @@ pub fn by_id(
     for file in chapters(course).map_err(|problem| vec![problem])? {
         let markdown = fs::read_to_string(course.root.join(&file))
             .map_err(|error| vec![Problem::new(&file, 0, error.to_string())])?;
-        let page = file.file_stem().unwrap_or_default().to_string_lossy();
+        let page = page(&file);
         let found = find(&markdown, &file)?;
         all.extend(
             (1..)

@@ -21,7 +21,8 @@ use std::time::Duration;
 use harness::{Exit, WaitError};
 
 use super::play::{OUTPUT_HELD, Stage, shell_code};
-use super::{Entry, Event, Programs, Transcript, chapters, compare, find};
+use super::{Entry, Event, Programs, Transcript};
+use super::{chapters, compare, find, page};
 use crate::course::Course;
 use crate::problem::Problem;
 
@@ -55,11 +56,8 @@ pub fn record(
 ) -> Result<Recording, Vec<Problem>> {
     let mut files = chapters(course).map_err(|problem| vec![problem])?;
     if let Some(chapter) = chapter {
-        let stem = |file: &Path| {
-            file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-        };
-        let known: Vec<String> = files.iter().map(|f| stem(f)).collect();
-        files.retain(|file| stem(file) == chapter);
+        let known: Vec<String> = files.iter().map(|f| page(f)).collect();
+        files.retain(|file| page(file) == chapter);
         if files.is_empty() {
             let message = format!(
                 "there is no chapter `{chapter}`; there are {}",

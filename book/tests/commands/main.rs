@@ -7,5 +7,7 @@ mod http;
 mod learn;
 mod play;
 mod repository;
+mod schedule;
 mod serve;
+mod teacher;
 mod work;
