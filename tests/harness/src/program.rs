@@ -72,7 +72,7 @@ impl Program {
         command.stdout(Stdio::null()).stderr(Stdio::null());
 
         let group = Pid::from_child(&child);
-        watchdog::watch(group);
+        watchdog::watch(group.as_raw_nonzero());
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
             let mut reader = BufReader::new(reader);
@@ -351,7 +351,7 @@ fn members(group: i32) -> io::Result<Vec<(i32, String)>> {
 impl Drop for Program {
     fn drop(&mut self) {
         self.kill();
-        watchdog::forget(self.group);
+        watchdog::forget(self.id());
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
-use crate::{DEADLINE, Program};
+use crate::{DEADLINE, Program, watchdog};
 
 /// An empty directory of one test's own, removed with all that is in it when
 /// the value is dropped.
@@ -26,6 +26,7 @@ impl Sandbox {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in("/tmp")
             .expect("cannot make a directory in /tmp");
+        watchdog::watch(directory.path().display());
         Self { directory }
     }
 
@@ -109,5 +110,11 @@ impl Sandbox {
                 Err(_) => thread::yield_now(),
             }
         }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        watchdog::forget(self.path().display());
     }
 }

@@ -1,51 +1,57 @@
-//! Kills what a test leaves running when the test itself is killed.
+//! Kills what a test leaves running when the test itself is killed, and then
+//! removes its directories.
 //!
 //! A `Drop` does not run on SIGINT or SIGKILL. The watchdog is one small shell
 //! process that reads from a pipe which only this process writes to. However
-//! this process ends, the kernel closes the pipe, and the watchdog kills the
-//! process groups that were still running.
+//! this process ends, the kernel closes the pipe, and the watchdog clears away
+//! what was still there.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
-use rustix::process::Pid;
-
-/// `+ GROUP` is started, `- GROUP` has ended; end of input: kill the rest.
+/// `+ GROUP` is started, `- GROUP` has ended; `+ /DIRECTORY` is made, `-
+/// /DIRECTORY` is removed; end of input: kill and remove the rest.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
-running=
-while read -r change group; do
+left=
+while read -r change thing; do
     if [ "$change" = + ]; then
-        running="$running $group"
+        left="$left $thing"
     else
         rest=
-        for other in $running; do
-            [ "$other" = "$group" ] || rest="$rest $other"
+        for other in $left; do
+            [ "$other" = "$thing" ] || rest="$rest $other"
         done
-        running=$rest
+        left=$rest
     fi
 done
-for group in $running; do
-    kill -s KILL -- "-$group" 2>/dev/null
+for thing in $left; do
+    case $thing in /*) ;; *) kill -s KILL -- "-$thing" 2>/dev/null ;; esac
+done
+for thing in $left; do
+    case $thing in /tmp/sock*) rm -rf -- "$thing" ;; esac
 done
 "#;
 
 static PIPE: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
 
-/// Says that `group` runs now.
-pub fn watch(group: Pid) {
-    say('+', group);
+/// Says that a process group runs now, or that a directory was made: one of a
+/// sandbox, with a path without spaces.
+pub fn watch(thing: impl Display) {
+    say('+', thing);
 }
 
-/// Says that `group` has ended. From now on its number may mean another.
-pub fn forget(group: Pid) {
-    say('-', group);
+/// Says that it has ended, or was removed. From now on its number or name may
+/// mean another.
+pub fn forget(thing: impl Display) {
+    say('-', thing);
 }
 
 #[expect(clippy::zombie_processes, reason = "the watchdog outlives us")]
-fn say(change: char, group: Pid) {
+fn say(change: char, thing: impl Display) {
     let pipe = PIPE.get_or_init(|| {
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT])
@@ -58,7 +64,7 @@ fn say(change: char, group: Pid) {
             .expect("cannot start sh");
         Mutex::new(shell.stdin.take().expect("stdin is a pipe"))
     });
-    let line = format!("{change} {}\n", group.as_raw_nonzero());
+    let line = format!("{change} {thing}\n");
     let mut pipe = pipe.lock().unwrap_or_else(|error| error.into_inner());
     // Without its watchdog a test still reaps what it starts.
     let _ = pipe.write_all(line.as_bytes());
