@@ -41,7 +41,11 @@ fn rejects(info: &str, text: &str, problem: &str) {
 
 /// Plays a transcript that names programs of the real steps.
 fn result(text: &str, limit: Duration) -> Result<(), Box<Failure>> {
-    let transcript = parse("console", text);
+    let info = match text.contains("kernel|") {
+        true => "console,needs=ss",
+        false => "console",
+    };
+    let transcript = parse(info, text);
     let course = Course::here().unwrap();
     let programs = Programs::build(&course, std::slice::from_ref(&transcript))
         .unwrap_or_else(|problems| panic!("{}", joined(&problems)));
@@ -595,6 +599,102 @@ client| execve(\"target/debug/step1-server\", [\"target/debug/step1-server\"], 0
     }
 }
 
+// What the kernel holds
+
+/// Whether a view can be true here; where `CI` is set, it must be.
+fn can_look() -> bool {
+    let can = parse("console,needs=ss", "$ true\nkernel| nothing\n");
+    let missing = can.missing();
+    assert!(missing.is_none() || std::env::var_os("CI").is_none());
+    missing.is_none()
+}
+
+const VIEWS: &str = "\
+server$ cargo run -p step2
+server| listening on mysocket
+kernel| srwxr-xr-x mysocket
+kernel| server 3 listens at mysocket, 0 connections wait
+client$ cat > typed; cargo run -p step4 --bin step4-client
+client> something
+client^D
+client| connected to mysocket
+client| wrote 6 bytes
+server| accepted connection 1 from (unnamed)
+kernel| srwxr-xr-x mysocket
+kernel| -rw-r--r-- typed
+kernel| server 3 listens at mysocket, 0 connections wait
+kernel| server 4 ⇄ nobody, 6 bytes wait for server 4
+server^C
+kernel| srwxr-xr-x mysocket
+kernel| -rw-r--r-- typed
+";
+
+#[test]
+fn the_kernel_holds_what_a_view_says() {
+    assert_eq!(parse("console,needs=ss", VIEWS).to_string(), VIEWS);
+    if can_look() {
+        plays(VIEWS);
+        plays("$ true\nkernel| nothing\n");
+    }
+}
+
+#[test]
+fn a_view_that_is_not_true_is_found() {
+    if !can_look() {
+        return;
+    }
+    for (line, other) in [
+        ("kernel| -rw-r--r-- typed\n", ""),
+        (", 6 bytes wait for server 4", ""),
+        ("srwxr-xr-x", "srwxrwxrwx"),
+        ("kernel| server 4", "kernel| other\nkernel| server 4"),
+    ] {
+        let text = VIEWS.replacen(line, other, 1);
+        let failure = result(&text, SHORT).expect_err(&text).to_string();
+        assert!(failure.contains("the kernel holds something else"), "{text}");
+        let shown = line.trim_end();
+        assert!(failure.contains(shown), "{failure}\nwithout {shown}");
+    }
+}
+
+#[test]
+fn a_line_about_the_kernel_is_no_terminal() {
+    rejects(
+        "console",
+        "$ true\nkernel| nothing\n",
+        "`kernel|` uses `ss`: declare",
+    );
+    let kernel = "`kernel` is no terminal";
+    rejects("console", "$ true\nkernel$ ls\n", kernel);
+    rejects("console", "$ true\nkernel? 0\n", kernel);
+    let early = "nothing has happened yet";
+    rejects("console", "kernel| nothing\n$ true\n", early);
+    let html = parse("console,needs=ss", VIEWS).html("id");
+    assert!(html.contains("data-terminals=\"2\""), "{html}");
+    assert_eq!(html.matches("class=\"screen").count(), 2, "{html}");
+    assert_eq!(html.matches("the kernel holds").count(), 3, "{html}");
+    assert!(!html.contains("needs ss"), "nobody has to type it: {html}");
+}
+
+#[test]
+fn recording_looks_into_the_kernel() {
+    if !can_look() {
+        return;
+    }
+    let chapter = "```console,needs=ss\n$ touch one two\nkernel| -rw-r--r-- \
+                   one\nkernel| -rw-r--r-- two\n$ rm one two\nkernel| \
+                   nothing\n```\n";
+    // A line is missing, another is wrong, and one is too much.
+    let altered = chapter
+        .replace("kernel| -rw-r--r-- one\n", "")
+        .replace("kernel| nothing", "kernel| something\nkernel| more");
+    let repository = Repository::new("fn main() {}\n", &altered);
+    repository.record();
+    let recorded = fs::read_to_string(repository.chapter()).unwrap();
+    assert_eq!(recorded, chapter);
+    assert!(repository.record().rewritten.is_empty());
+}
+
 #[test]
 fn the_sockets_of_others_are_not_shown() {
     let text = "\
@@ -851,8 +951,8 @@ fn a_player_that_is_killed_leaves_nothing_running() {
     assert!(group_runs(group));
     player.signal(Signal::KILL).unwrap();
     wait_for(|| (!group_runs(group)).then_some(()));
-    // It was killed before it could remove its folder, which is empty.
-    fs::remove_dir(folder).unwrap();
+    // It was killed before it could remove its folder: the watchdog does.
+    wait_for(|| (!Path::new(folder).exists()).then_some(()));
 }
 
 fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {

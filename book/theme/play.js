@@ -266,7 +266,10 @@
         function reveal(index) {
             const entry = entries[index];
             entry.classList.remove("pending", "upnext");
-            columns[entry.parentElement.dataset.terminal].last = entry;
+            const column = columns[entry.parentElement.dataset.terminal];
+            if (column) { // and not the kernel
+                column.last = entry;
+            }
             return entry;
         }
 
@@ -385,51 +388,13 @@
 
         // What the kernel holds: the names in the folder, and who holds which
         // end of what.
-        function look({ names: files, sockets, processes }) {
+        function look({ folder, sockets }) {
             const list = (title, lines) => make("div", {},
                 make("b", { textContent: title }),
                 make("pre", { textContent: lines.join("\n") || "nothing" }));
-            // "server 4": the terminal and the descriptor.
-            const holder = (inode) => {
-                for (const one of processes) {
-                    for (const [number, target] of one.descriptors) {
-                        if (target === `socket:[${inode}]`) {
-                            return `${names[one.terminal] || one.name} ${number}`;
-                        }
-                    }
-                }
-                return null;
-            };
-            const count = (number, one, many) =>
-                number === null ? "" : `, ${number} ${number === 1 ? one : many}`;
-            const rows = [];
-            const seen = new Set();
-            for (const socket of sockets) {
-                const mine = holder(socket.inode);
-                if (socket.state === "LISTEN") {
-                    rows.unshift(`${mine} listens at ${socket.name}` +
-                        count(socket.waiting, "connection waits", "connections wait"));
-                } else if (mine !== null && !seen.has(socket.inode)) {
-                    const peer = sockets.find((one) => one.inode === socket.peer);
-                    const other = holder(socket.peer) ??
-                        (peer ? "the backlog" : "nobody");
-                    seen.add(socket.peer);
-                    const ends = [[mine, socket], [other, peer]];
-                    // The server is in the first terminal.
-                    const rank = ([who]) => processes.findIndex((one) =>
-                        who.startsWith(`${names[one.terminal] || one.name} `));
-                    if (rank(ends[1]) >= 0 && rank(ends[1]) < rank(ends[0])) {
-                        ends.reverse();
-                    }
-                    const waits = ends
-                        .filter(([, end]) => end?.waiting)
-                        .map(([who, end]) => `, ${end.waiting} bytes wait for ${who}`);
-                    rows.push(`${ends[0][0]} ⇄ ${ends[1][0]}${waits.join("")}`);
-                }
-            }
             kernel.replaceChildren(
-                list("in the folder", files.map((file) => `${file.mode} ${file.name}`)),
-                list("in the kernel: who holds what", rows));
+                list("in the folder", folder),
+                list("in the kernel: who holds what", sockets));
         }
 
         function setPresent() {

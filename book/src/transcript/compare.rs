@@ -93,6 +93,12 @@ pub fn same(one: &str, other: &str) -> bool {
     one == other || mask(one) == mask(other)
 }
 
+/// The same for as many lines on both sides.
+pub fn all_same(some: &[String], others: &[String]) -> bool {
+    some.len() == others.len()
+        && some.iter().zip(others).all(|(one, other)| same(one, other))
+}
+
 /// A line without what differs from run to run.
 fn mask(line: &str) -> String {
     let mut line = Cow::Borrowed(line);

@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use super::{Entry, Event, Transcript};
+use super::{Entry, Event, KERNEL, Transcript};
 
 impl Transcript {
     /// The transcript as one block of HTML, without an empty line in it (which
@@ -16,10 +16,10 @@ impl Transcript {
         let mut html = format!(
             "<figure class=\"transcript\" id=\"{}\" data-terminals=\"{}\">\n",
             escape(id),
-            self.terminals.len()
+            self.real_terminals().len()
         );
         self.write_caption(&mut html);
-        let columns: Vec<String> = (0..self.terminals.len())
+        let columns: Vec<String> = (0..self.real_terminals().len())
             .map(|terminal| format!("minmax(0,{}fr)", self.width(terminal)))
             .collect();
         let columns = columns.join(" ");
@@ -41,6 +41,8 @@ impl Transcript {
         let mut needs: Vec<String> = self
             .needs
             .iter()
+            // What the kernel holds is told here; nobody need type it.
+            .filter(|tool| self.types(tool))
             .map(|tool| format!("<span>needs {}</span>", escape(tool)))
             .collect();
         if self.linux {
@@ -57,7 +59,7 @@ impl Transcript {
 
     /// A title bar over each column. What it says is also said at each turn.
     fn write_titles(&self, html: &mut String) {
-        for (terminal, name) in self.terminals.iter().enumerate() {
+        for (terminal, name) in self.real_terminals().iter().enumerate() {
             let column = terminal + 1;
             let color = self.color(terminal);
             put(
@@ -73,6 +75,10 @@ impl Transcript {
     fn write_turns(&self, html: &mut String) {
         for (turn, row) in self.turns().zip(1..) {
             let terminal = turn[0].terminal;
+            if self.terminals[terminal] == KERNEL {
+                write_view(html, turn, row);
+                continue;
+            }
             let mut color = self.color(terminal);
             // Below the title bar.
             if row == 1 {
@@ -122,6 +128,21 @@ impl Transcript {
             .map(|entry| entry.event.to_string().chars().count());
         lines.max().unwrap_or(0).clamp(24, 44)
     }
+}
+
+/// What the kernel holds: across all terminals.
+fn write_view(html: &mut String, view: &[Entry], row: usize) {
+    put(
+        html,
+        format_args!(
+            "<div class=\"turn kernel\" style=\"--row:{row}\"><span \
+             class=\"who\">the kernel holds</span>\n"
+        ),
+    );
+    for entry in view {
+        put(html, format_args!("{}\n", line(&entry.event)));
+    }
+    html.push_str("</div>\n");
 }
 
 /// One entry, without the name of its terminal.

@@ -10,81 +10,136 @@ use serde::Serialize;
 use super::is_installed;
 use super::play::Stage;
 
-/// What the kernel holds. All of it is empty where there is no `/proc`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+/// What the kernel holds, in words: a line for each thing. Both are empty where
+/// there is no `/proc`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Kernel {
-    /// The names in the transcript's folder, sorted.
-    pub names: Vec<Name>,
-    /// The Unix sockets that the programs hold.
-    pub sockets: Vec<Socket>,
-    /// The programs, in the order of their terminals.
-    pub processes: Vec<Process>,
+    /// The names in the transcript's folder, sorted, with type and mode as `ls
+    /// -l` shows them: `srwxr-xr-x mysocket`.
+    pub folder: Vec<String>,
+    /// Who holds which end of what: `server 3 listens at mysocket, 1 connection
+    /// waits`. The number is that of the descriptor.
+    pub sockets: Vec<String>,
 }
 
-/// An entry in the folder.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Name {
-    pub name: String,
-    /// Type and mode, as `ls -l` shows them: `srwxr-xr-x`.
-    pub mode: String,
-    /// The user id of the owner.
-    pub owner: u32,
+impl Kernel {
+    /// All of it, as a transcript shows it.
+    pub fn lines(&self) -> Vec<String> {
+        let lines: Vec<String> =
+            self.folder.iter().chain(&self.sockets).cloned().collect();
+        if lines.is_empty() { vec!["nothing".to_owned()] } else { lines }
+    }
 }
 
 /// A Unix socket, as `ss -xa` shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Socket {
-    pub inode: String,
+#[derive(Debug, Clone, PartialEq)]
+struct Socket {
+    inode: String,
     /// The inode of its peer; `0` if it has none.
-    pub peer: String,
+    peer: String,
     /// `LISTEN`, `ESTAB`, …
-    pub state: String,
+    state: String,
     /// Its name, or `*`.
-    pub name: String,
+    name: String,
     /// Bytes that wait to be read; for a listener, connections that wait to be
     /// accepted. `None` without `ss`.
-    pub waiting: Option<u64>,
+    waiting: Option<u64>,
 }
 
-/// A program, or what it has started.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Process {
-    pub terminal: usize,
-    pub id: i32,
-    pub name: String,
-    /// Its descriptors and what they lead to, the terminal's left out.
-    pub descriptors: Vec<(u32, String)>,
+/// A descriptor that leads to a socket: who has it, and the socket's inode.
+struct Holder {
+    /// The place of its terminal.
+    terminal: usize,
+    /// `server 3`: the terminal's name, or the program's if it has none, and
+    /// the number of the descriptor.
+    name: String,
+    inode: String,
 }
 
 /// Looks at what the programs on a stage have made.
 pub fn look(stage: &Stage) -> Kernel {
-    let names = names(stage.folder());
-    let mut processes = Vec::new();
-    let mut inodes = Vec::new();
+    let folder = names(stage.folder());
+    let mut holders = Vec::new();
     for (terminal, program) in stage.running() {
-        inodes.extend(program.socket_inodes());
         for id in program.process_ids() {
             // It may end while we look at it.
-            let Ok(name) = fs::read_to_string(format!("/proc/{id}/comm"))
+            let Ok(comm) = fs::read_to_string(format!("/proc/{id}/comm"))
             else {
                 continue;
             };
-            let name = name.trim_end().to_owned();
-            let descriptors = descriptors(id, stage.folder());
-            processes.push(Process { terminal, id, name, descriptors });
+            let name = match stage.transcript.terminals[terminal].as_str() {
+                "" => comm.trim_end(),
+                name => name,
+            };
+            for (number, inode) in socket_descriptors(id) {
+                let name = format!("{name} {number}");
+                holders.push(Holder { terminal, name, inode });
+            }
         }
     }
-    let mut sockets = match inodes.is_empty() {
+    let all = match holders.is_empty() {
         true => Vec::new(),
         false => sockets(),
     };
-    sockets.retain(|socket| {
-        inodes.contains(&socket.inode) || inodes.contains(&socket.peer)
-    });
-    Kernel { names, sockets, processes }
+    Kernel { folder, sockets: describe(&all, &holders) }
 }
 
-fn names(folder: &Path) -> Vec<Name> {
+/// A line for each listener and for each connection, in the order of the
+/// terminals and of the descriptors.
+fn describe(sockets: &[Socket], holders: &[Holder]) -> Vec<String> {
+    let find = |inode: &str| sockets.iter().find(|s| s.inode == inode);
+    let holder = |inode: &str| holders.iter().find(|h| h.inode == inode);
+    let mut lines = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for mine in holders {
+        let Some(socket) = find(&mine.inode) else { continue };
+        if seen.contains(&mine.inode.as_str()) {
+            continue;
+        }
+        seen.push(&mine.inode);
+        let name = &mine.name;
+        if socket.state == "LISTEN" {
+            let waits = match socket.waiting {
+                None => String::new(),
+                Some(1) => ", 1 connection waits".to_owned(),
+                Some(number) => format!(", {number} connections wait"),
+            };
+            lines.push(format!("{name} listens at {}{waits}", socket.name));
+            continue;
+        }
+        if socket.state != "ESTAB" {
+            lines.push(format!("{name} is not connected"));
+            continue;
+        }
+        seen.push(&socket.peer);
+        let peer = find(&socket.peer);
+        let other = match (holder(&socket.peer), peer) {
+            (Some(other), _) => (other.terminal, other.name.as_str()),
+            // Nobody has a descriptor for it yet.
+            (None, Some(_)) => (usize::MAX, "the backlog"),
+            (None, None) => (usize::MAX, "nobody"),
+        };
+        let mut ends = [
+            (mine.terminal, name.as_str(), Some(socket)),
+            (other.0, other.1, peer),
+        ];
+        ends.sort_by_key(|(terminal, ..)| *terminal);
+        let mut line = format!("{} ⇄ {}", ends[0].1, ends[1].1);
+        for (_, name, socket) in ends {
+            let bytes = socket.and_then(|socket| socket.waiting);
+            match bytes.unwrap_or(0) {
+                0 => {}
+                1 => line += &format!(", 1 byte waits for {name}"),
+                bytes => line += &format!(", {bytes} bytes wait for {name}"),
+            }
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// The names in a folder, with type and mode, sorted.
+fn names(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(file) = entry.path().symlink_metadata() else { continue };
@@ -102,14 +157,15 @@ fn names(folder: &Path) -> Vec<Name> {
             mode.push(if is_set { letter } else { '-' });
         }
         let name = entry.file_name().to_string_lossy().into_owned();
-        names.push(Name { name, mode, owner: file.uid() });
+        names.push((name, mode));
     }
-    names.sort_by(|one, other| one.name.cmp(&other.name));
-    names
+    names.sort();
+    names.into_iter().map(|(name, mode)| format!("{mode} {name}")).collect()
 }
 
-/// See proc_pid_fd(5). What is connected to the terminal is left out.
-fn descriptors(id: i32, folder: &Path) -> Vec<(u32, String)> {
+/// The descriptors of a process that lead to sockets, with their inodes (see
+/// proc_pid_fd(5)).
+fn socket_descriptors(id: i32) -> Vec<(u32, String)> {
     let mut descriptors = Vec::new();
     let entries = fs::read_dir(format!("/proc/{id}/fd"));
     for entry in entries.into_iter().flatten().flatten() {
@@ -118,9 +174,10 @@ fn descriptors(id: i32, folder: &Path) -> Vec<(u32, String)> {
         else {
             continue;
         };
-        if number > 2 {
-            let target = target.strip_prefix(folder).unwrap_or(&target);
-            descriptors.push((number, target.display().to_string()));
+        let target = target.to_string_lossy();
+        let inode = target.strip_prefix("socket:[");
+        if let Some(inode) = inode.and_then(|inode| inode.strip_suffix(']')) {
+            descriptors.push((number, inode.to_owned()));
         }
     }
     descriptors.sort();
@@ -192,5 +249,47 @@ mod tests {
         let unnamed = "0000: 00000003 00000000 00000000 0001 03 23136";
         assert_eq!(row_of_proc(unnamed).unwrap().name, "*");
         assert_eq!(row_of_ss("Netid State"), None);
+    }
+
+    #[test]
+    fn each_connection_is_told_once_the_server_first() {
+        let rows = [
+            "u_str LISTEN 1 4096 mysocket 10 * 0",
+            "u_str ESTAB 6 0 mysocket 11 * 20",
+            "u_str ESTAB 0 0 * 20 * 11",
+            "u_str ESTAB 0 0 * 21 * 12",
+            "u_str ESTAB 1 0 mysocket 12 * 21",
+            "u_str ESTAB 2 0 * 22 * 0",
+            "u_str UNCONN 0 0 * 23 * 0",
+            "u_str ESTAB 0 0 elsewhere 90 * 91",
+        ];
+        let sockets: Vec<Socket> =
+            rows.iter().map(|row| row_of_ss(row).unwrap()).collect();
+        let holder = |terminal, name: &str, inode: &str| Holder {
+            terminal,
+            name: name.to_owned(),
+            inode: inode.to_owned(),
+        };
+        let holders = [
+            holder(0, "server 3", "10"),
+            holder(0, "server 4", "11"),
+            // A clone is a second descriptor for the same socket.
+            holder(0, "server 5", "11"),
+            holder(1, "client 3", "20"),
+            holder(2, "other 3", "21"),
+            holder(2, "other 4", "22"),
+            holder(2, "other 5", "23"),
+        ];
+        assert_eq!(
+            describe(&sockets, &holders),
+            [
+                "server 3 listens at mysocket, 1 connection waits",
+                "server 4 ⇄ client 3, 6 bytes wait for server 4",
+                "other 3 ⇄ the backlog, 1 byte waits for the backlog",
+                "other 4 ⇄ nobody, 2 bytes wait for other 4",
+                "other 5 is not connected",
+            ]
+        );
+        assert_eq!(Kernel::default().lines(), ["nothing"]);
     }
 }

@@ -17,6 +17,9 @@ use super::{Event, Programs, Transcript, compare};
 /// How long a line of the transcript is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the kernel may take to hold what a view says.
+const REST: Duration = Duration::from_secs(2);
+
 /// How long a play may last, in all. A teacher talks between two steps.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
@@ -161,6 +164,11 @@ struct Live<'a, T> {
 impl<T: FnMut(News) -> bool> Live<'_, T> {
     fn play(&mut self) -> Result<(), End> {
         for index in 0..self.transcript.entries.len() {
+            // A view of the kernel is one step.
+            let is_kernel = self.transcript.is_kernel(index);
+            if is_kernel && self.transcript.view(index).is_none() {
+                continue;
+            }
             self.tell(News::Next { entry: index })?;
             self.answer()?;
             while self.waits && self.steps == 0 && !self.taken {
@@ -181,6 +189,9 @@ impl<T: FnMut(News) -> bool> Live<'_, T> {
     }
 
     fn entry(&mut self, index: usize) -> Result<(), End> {
+        if self.transcript.is_kernel(index) {
+            return self.view(index);
+        }
         let entry = &self.transcript.entries[index];
         let terminal = entry.terminal;
         let mut code = None;
@@ -242,6 +253,29 @@ impl<T: FnMut(News) -> bool> Live<'_, T> {
                 return Ok(());
             }
         }
+    }
+
+    /// Tells what the kernel holds in the place of what a view says.
+    fn view(&mut self, index: usize) -> Result<(), End> {
+        let Some(view) = self.transcript.view(index) else { return Ok(()) };
+        let expected = self.transcript.held(view.clone());
+        let mut found = self.stage.look_until(&expected, REST);
+        // What is too much stands in the last line.
+        if found.len() > expected.len() {
+            let rest = found.split_off(expected.len() - 1);
+            found.push(rest.join("; "));
+        }
+        for (entry, expected) in view.zip(&expected) {
+            if found.is_empty() {
+                self.miss(entry, "the kernel holds no more".to_owned())?;
+                continue;
+            }
+            let text = found.remove(0);
+            let same = compare::same(expected, &text);
+            self.differences += usize::from(!same);
+            self.tell(News::Printed { entry, text, same })?;
+        }
+        Ok(())
     }
 
     /// Waits for the end of the command in a terminal.

@@ -31,6 +31,16 @@
 //! `console` after commas: `needs=socat` (once for each tool), `linux`, and
 //! `unprivileged` for what root would see otherwise.
 //!
+//! `kernel| text` is no terminal: consecutive lines of this name say all that
+//! the kernel holds at that moment for the transcript's programs, the names in
+//! the folder first. Such a transcript needs `ss` (`needs=ss`).
+//!
+//! ```text
+//! kernel| srwxr-xr-x mysocket
+//! kernel| server 3 listens at mysocket, 0 connections wait
+//! kernel| server 4 ⇄ client 3, 6 bytes wait for server 4
+//! ```
+//!
 //! # What it means
 //!
 //! Entries are played in order, in an empty directory, with umask 022, and
@@ -44,6 +54,9 @@
 //! that has been shown to the end is done when the next line begins. A program
 //! that goes on while others act has a later entry, `server^C` for example, or
 //! `server? 0` where it ends by itself and prints nothing.
+//!
+//! What the kernel holds is looked at until it is as written, so write it where
+//! things have come to rest, and nothing goes on by itself.
 //!
 //! Its exit code must then be 0, or it must have ended by the Ctrl-C of the
 //! transcript, or `name? 1` says otherwise.
@@ -78,6 +91,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub use kernel::Kernel;
@@ -108,6 +122,9 @@ const TOOLS: &[&str] = &[
     "unshare",
 ];
 
+/// What the lines about the kernel have in the place of a terminal's name.
+const KERNEL: &str = "kernel";
+
 /// What is typed and printed in one or more terminals, in the order of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transcript {
@@ -123,7 +140,8 @@ pub struct Transcript {
     /// (`unprivileged`). Root plays it as nobody.
     pub unprivileged: bool,
     /// The names of its terminals, in the order in which they appear. A single
-    /// terminal may have the empty name.
+    /// terminal may have the empty name. If there are lines about the kernel,
+    /// the last one is `kernel`, in which nothing runs.
     pub terminals: Vec<String>,
     /// What happens, one entry for each line. Never empty.
     pub entries: Vec<Entry>,
@@ -174,9 +192,53 @@ impl Transcript {
         Some(format!("needs {tool}"))
     }
 
+    /// Whether the entry with this index says what the kernel holds.
+    fn is_kernel(&self, entry: usize) -> bool {
+        self.terminals[self.entries[entry].terminal] == KERNEL
+    }
+
+    /// Whether a command uses this tool.
+    fn types(&self, tool: &str) -> bool {
+        self.entries.iter().any(|entry| {
+            let Event::Command(command) = &entry.event else { return false };
+            parse::words(command).any(|word| word == tool)
+        })
+    }
+
+    /// If a view of the kernel begins with the entry with this index: the
+    /// entries of that view. None if it belongs to one that began before.
+    fn view(&self, entry: usize) -> Option<Range<usize>> {
+        if entry > 0 && self.is_kernel(entry - 1) {
+            return None;
+        }
+        let later = entry..self.entries.len();
+        let length = later.take_while(|&later| self.is_kernel(later)).count();
+        Some(entry..entry + length)
+    }
+
+    /// What a view says that the kernel holds.
+    fn held(&self, view: Range<usize>) -> Vec<String> {
+        let lines = self.entries[view].iter().map(|entry| match &entry.event {
+            Event::Printed(text) => text.clone(),
+            event => unreachable!("no {event:?} is about the kernel"),
+        });
+        lines.collect()
+    }
+
+    /// The names of the terminals in which commands run.
+    fn real_terminals(&self) -> &[String] {
+        match self.terminals.split_last() {
+            Some((last, rest)) if last == KERNEL => rest,
+            _ => &self.terminals,
+        }
+    }
+
     /// Whether the entry with this index is the last of its command: after it,
     /// the command must end.
     fn ends_command(&self, entry: usize) -> bool {
+        if self.is_kernel(entry) {
+            return false;
+        }
         let terminal = self.entries[entry].terminal;
         let mut later = self.entries[entry + 1..]
             .iter()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pulldown_cmark::{CodeBlockKind, Event as Markdown, Parser, Tag, TagEnd};
 
-use super::{Entry, Event, TOOLS, Transcript, programs};
+use super::{Entry, Event, KERNEL, TOOLS, Transcript, programs};
 use crate::problem::Problem;
 
 const LINES: &str = "a line is NAME$ COMMAND, NAME| PRINTED, NAME> TYPED, \
@@ -105,6 +105,7 @@ impl Transcript {
         for tool in TOOLS {
             note(line - 1, reader.tool(tool));
         }
+        reader.put_kernel_last();
         if problems.is_empty() { Ok(reader.transcript) } else { Err(problems) }
     }
 }
@@ -185,7 +186,11 @@ impl Reader {
                  letter"
             ));
         }
-        let terminal = self.terminal(name, &event)?;
+        let terminal = if name == KERNEL {
+            self.kernel(&event)?
+        } else {
+            self.terminal(name, &event)?
+        };
         if let Event::Command(command) = &event {
             check_command(command)?;
         }
@@ -193,12 +198,51 @@ impl Reader {
         Ok(())
     }
 
+    /// The place of the lines about the kernel among the terminals, for now.
+    fn kernel(&mut self, event: &Event) -> Result<usize, String> {
+        if !matches!(event, Event::Printed(_)) {
+            return Err("`kernel` is no terminal: `kernel| …` says what the \
+                        kernel holds, and nothing else can"
+                .to_owned());
+        }
+        let terminals = &mut self.transcript.terminals;
+        if terminals.is_empty() {
+            return Err("nothing has happened yet: what the kernel holds \
+                        comes after a command"
+                .to_owned());
+        }
+        let known = terminals.iter().position(|name| name == KERNEL);
+        Ok(known.unwrap_or_else(|| {
+            terminals.push(KERNEL.to_owned());
+            self.states.push(State::Running);
+            terminals.len() - 1
+        }))
+    }
+
+    /// The terminals keep their numbers whether there is such a line or not.
+    fn put_kernel_last(&mut self) {
+        let Transcript { terminals, entries, .. } = &mut self.transcript;
+        let Some(old) = terminals.iter().position(|name| name == KERNEL) else {
+            return;
+        };
+        let name = terminals.remove(old);
+        terminals.push(name);
+        let last = terminals.len() - 1;
+        for entry in entries {
+            entry.terminal = match entry.terminal {
+                terminal if terminal == old => last,
+                terminal if terminal > old => terminal - 1,
+                terminal => terminal,
+            };
+        }
+    }
+
     /// The terminal called `name`, in which `event` may happen now.
     fn terminal(&mut self, name: &str, event: &Event) -> Result<usize, String> {
         let terminals = &mut self.transcript.terminals;
         let is_command = matches!(event, Event::Command(_));
         let Some(terminal) = terminals.iter().position(|t| t == name) else {
-            if !terminals.is_empty()
+            if terminals.iter().any(|other| other != KERNEL)
                 && (name.is_empty() || terminals[0].is_empty())
             {
                 return Err("only where there is a single terminal may its \
@@ -232,13 +276,14 @@ impl Reader {
     /// Checks that `tool` is declared if and only if a command uses it.
     fn tool(&mut self, tool: &str) -> Result<(), String> {
         let declared = self.transcript.needs.iter().any(|name| name == tool);
-        let used = self.transcript.entries.iter().any(|entry| {
-            let Event::Command(command) = &entry.event else { return false };
-            words(command).any(|word| word == tool)
-        });
+        // It tells how much waits.
+        let looks = self.transcript.terminals.iter().any(|name| name == KERNEL);
+        let typed = self.transcript.types(tool);
+        let used = typed || looks && tool == "ss";
+        let who = if typed { "a command" } else { "`kernel|`" };
         match (declared, used) {
             (false, true) => Err(format!(
-                "a command uses `{tool}`: declare it, as in \
+                "{who} uses `{tool}`: declare it, as in \
                  ```console,needs={tool}"
             )),
             (true, false) => Err(format!(
@@ -289,7 +334,7 @@ fn event(text: &str) -> Result<Event, String> {
 }
 
 /// The words of a command, without the shell's own signs.
-fn words(command: &str) -> impl Iterator<Item = &str> {
+pub fn words(command: &str) -> impl Iterator<Item = &str> {
     command.split(|c: char| " \t|&;()<>'\"`".contains(c))
 }
 

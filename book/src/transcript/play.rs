@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use harness::{Exit, Program, Sandbox, Signal, WaitError, drop_privileges};
 
-use super::{Entry, Event, Programs, Transcript, compare};
+use super::{Entry, Event, Programs, Transcript, compare, kernel};
 use crate::problem::Problem;
 
 /// The signal of Ctrl-C, as a shell shows it in an exit code.
@@ -17,6 +18,9 @@ const INTERRUPTED: i32 = 128 + Signal::INT.as_raw();
 /// time, and files of 64 MiB. (dash takes one limit in a call.)
 const LIMITS: &str = "set -e\numask 022\nulimit -t 60\n\
     ulimit -f 131072\nset +e\n";
+
+/// How long to wait before another look into the kernel.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What [`Stage::end`] cannot see: who leaves the process group.
 pub const OUTPUT_HELD: &str = "the command has ended, but something that it \
@@ -53,11 +57,35 @@ pub fn play(
 ) -> Result<(), Box<Failure>> {
     let mut stage = Stage::new(transcript, programs);
     for (index, entry) in transcript.entries.iter().enumerate() {
-        if let Err(message) = play_entry(&mut stage, index, entry, limit) {
+        let played = match transcript.is_kernel(index) {
+            true => play_view(&mut stage, index, limit),
+            false => play_entry(&mut stage, index, entry, limit),
+        };
+        if let Err(message) = played {
             return Err(stage.failure(index, &message));
         }
     }
     Ok(())
+}
+
+/// Waits until the kernel holds what a view says that begins with this entry.
+fn play_view(
+    stage: &mut Stage,
+    index: usize,
+    limit: Duration,
+) -> Result<(), String> {
+    let Some(view) = stage.transcript.view(index) else { return Ok(()) };
+    let terminal = stage.transcript.entries[index].terminal;
+    let expected = stage.transcript.held(view);
+    let found = stage.look_until(&expected, limit);
+    let is_there = compare::all_same(&expected, &found);
+    for line in found {
+        stage.ran(terminal, Event::Printed(line));
+    }
+    match is_there {
+        true => Ok(()),
+        false => Err("the kernel holds something else".to_owned()),
+    }
 }
 
 fn play_entry(
@@ -235,6 +263,24 @@ impl<'a> Stage<'a> {
     /// The directory in which the commands run.
     pub fn folder(&self) -> &Path {
         self.sandbox.path()
+    }
+
+    /// What the kernel holds, as soon as it is as `expected`, or after `limit`.
+    pub fn look_until(
+        &self,
+        expected: &[String],
+        limit: Duration,
+    ) -> Vec<String> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let found = kernel::look(self).lines();
+            if compare::all_same(expected, &found) || Instant::now() > deadline
+            {
+                return found;
+            }
+            // No event says that the kernel holds something else now.
+            thread::park_timeout(LOOK_AGAIN);
+        }
     }
 
     /// What was started last in each terminal.

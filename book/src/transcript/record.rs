@@ -188,6 +188,10 @@ fn take(
 impl Recorder<'_> {
     fn entry(&mut self, index: usize, entry: &Entry) -> Result<(), String> {
         let terminal = entry.terminal;
+        if self.stage.transcript.is_kernel(index) {
+            self.view(index, terminal);
+            return Ok(());
+        }
         let mut code = None;
         match &entry.event {
             Event::Printed(old) => {
@@ -201,12 +205,7 @@ impl Recorder<'_> {
             }
             Event::ExitCode(old) => code = Some(*old),
             action => {
-                // What the actions before this one brought about.
-                for other in 0..self.stage.transcript.terminals.len() {
-                    if self.stage.is_running(other) {
-                        self.lines(other, QUIET);
-                    }
-                }
+                self.settle();
                 self.stage.act(terminal, action)?;
                 self.takes.push(Take::Old(index));
             }
@@ -220,6 +219,31 @@ impl Recorder<'_> {
         }
         self.exit_code(index, terminal, exit, code);
         Ok(())
+    }
+
+    /// Takes down what the actions so far have brought about.
+    fn settle(&mut self) {
+        for terminal in 0..self.stage.transcript.terminals.len() {
+            if self.stage.is_running(terminal) {
+                self.lines(terminal, QUIET);
+            }
+        }
+    }
+
+    /// Takes down what the kernel holds, where a view begins.
+    fn view(&mut self, index: usize, terminal: usize) {
+        let Some(view) = self.stage.transcript.view(index) else { return };
+        let old = self.stage.transcript.held(view.clone());
+        self.settle();
+        let found = self.stage.look_until(&old, QUIET);
+        for (place, line) in found.into_iter().enumerate() {
+            match old.get(place) {
+                Some(old) if compare::same(old, &line) => {
+                    self.takes.push(Take::Old(view.start + place));
+                }
+                _ => self.push(terminal, Event::Printed(line)),
+            }
+        }
     }
 
     /// Takes down the lines of a terminal until none comes for `limit`, or
