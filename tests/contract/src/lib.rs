@@ -19,6 +19,9 @@ mod verdict;
 #[path = "01_bind.rs"]
 mod bind;
 
+#[path = "02_accept.rs"]
+mod accept;
+
 pub use exam::{Door, Exam, Peer, Running};
 pub use flaw::{Checked, Flaw};
 pub use harness::{Exit, Signal};
@@ -50,7 +53,7 @@ pub struct Promise {
 }
 
 /// All contracts, chapter by chapter: that of the step first.
-pub const CHAPTERS: &[&[Contract]] = &[bind::CONTRACTS];
+pub const CHAPTERS: &[&[Contract]] = &[bind::CONTRACTS, accept::CONTRACTS];
 
 /// The contract with this id.
 pub fn find(id: &str) -> Option<&'static Contract> {
