@@ -284,6 +284,11 @@ impl<'a> Exam<'a> {
         let listener =
             UnixListener::bind(self.join(path)).expect("a path that is free");
         self.note(format!("server: listens at {path}"));
+        self.door(listener)
+    }
+
+    /// Accepts clients from a listener that is special in some way.
+    pub fn door(&self, listener: UnixListener) -> Door {
         Door::new(listener, self.notes.clone())
     }
 

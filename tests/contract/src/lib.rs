@@ -22,6 +22,9 @@ mod bind;
 #[path = "02_accept.rs"]
 mod accept;
 
+#[path = "03_connect.rs"]
+mod connect;
+
 pub use exam::{Door, Exam, Peer, Running};
 pub use flaw::{Checked, Flaw};
 pub use harness::{Exit, Signal};
@@ -53,7 +56,8 @@ pub struct Promise {
 }
 
 /// All contracts, chapter by chapter: that of the step first.
-pub const CHAPTERS: &[&[Contract]] = &[bind::CONTRACTS, accept::CONTRACTS];
+pub const CHAPTERS: &[&[Contract]] =
+    &[bind::CONTRACTS, accept::CONTRACTS, connect::CONTRACTS];
 
 /// The contract with this id.
 pub fn find(id: &str) -> Option<&'static Contract> {
