@@ -25,6 +25,9 @@ mod accept;
 #[path = "03_connect.rs"]
 mod connect;
 
+#[path = "05_read.rs"]
+mod read;
+
 pub use exam::{Door, Exam, Peer, Running};
 pub use flaw::{Checked, Flaw};
 pub use harness::{Exit, Signal};
@@ -57,7 +60,7 @@ pub struct Promise {
 
 /// All contracts, chapter by chapter: that of the step first.
 pub const CHAPTERS: &[&[Contract]] =
-    &[bind::CONTRACTS, accept::CONTRACTS, connect::CONTRACTS];
+    &[bind::CONTRACTS, accept::CONTRACTS, connect::CONTRACTS, read::CONTRACTS];
 
 /// The contract with this id.
 pub fn find(id: &str) -> Option<&'static Contract> {

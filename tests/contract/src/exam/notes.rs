@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::Flaw;
 
+/// The most characters of a line that a report shows.
+const WIDEST: usize = 160;
+
 /// What happens in an exam, noted down by all who take part in it.
 #[derive(Clone)]
 pub struct Notes {
@@ -31,7 +34,10 @@ impl Notes {
 
     pub fn add(&self, line: &str) {
         let folder = format!("{}/", self.folder.display());
-        let line = line.replace(&folder, "");
+        let mut line = line.replace(&folder, "");
+        if line.chars().count() > WIDEST {
+            line = line.chars().take(WIDEST).chain(['…']).collect();
+        }
         self.lines.lock().expect("nobody panics with it").push(line);
     }
 
