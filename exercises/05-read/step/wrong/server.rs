@@ -12,7 +12,8 @@ fn main() {
     let listener = UnixListener::bind("mysocket").expect("cannot bind");
     println!("listening on mysocket");
     let mut kept = Vec::new();
-    for (stream, number) in listener.incoming().zip(1..) {
+    let most = if is("serves-only-one") { 1 } else { usize::MAX };
+    for (stream, number) in listener.incoming().take(most).zip(1..) {
         println!("accepted connection {number}");
         let mut stream = stream.expect("cannot accept");
         let mut message = Vec::new();
@@ -32,9 +33,6 @@ fn main() {
         } else {
             let read = (&stream).take(limit).read_to_end(&mut message);
             read.expect("cannot read");
-        }
-        if is("serves-only-one") {
-            println!("received {} bytes: {message:?}", message.len());
         }
         let most = if is("refuses-the-last-byte") { 65535 } else { 65536 };
         if message.len() > most && !is("has-no-limit") {
@@ -64,9 +62,6 @@ fn main() {
             println!("received {} bytes: {text:?}", text.chars().count() + 1);
         } else {
             println!("received {} bytes: {text:?}", text.len());
-        }
-        if is("serves-only-one") {
-            return;
         }
     }
 }
