@@ -25,6 +25,9 @@ mod accept;
 #[path = "03_connect.rs"]
 mod connect;
 
+#[path = "04_write.rs"]
+mod write;
+
 #[path = "05_read.rs"]
 mod read;
 
@@ -59,8 +62,13 @@ pub struct Promise {
 }
 
 /// All contracts, chapter by chapter: that of the step first.
-pub const CHAPTERS: &[&[Contract]] =
-    &[bind::CONTRACTS, accept::CONTRACTS, connect::CONTRACTS, read::CONTRACTS];
+pub const CHAPTERS: &[&[Contract]] = &[
+    bind::CONTRACTS,
+    accept::CONTRACTS,
+    connect::CONTRACTS,
+    write::CONTRACTS,
+    read::CONTRACTS,
+];
 
 /// The contract with this id.
 pub fn find(id: &str) -> Option<&'static Contract> {

@@ -1,3 +1,5 @@
+use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::{Exit, Program, Signal, WaitError};
@@ -210,6 +212,57 @@ impl Running {
     pub fn kill(&mut self) {
         self.notes.add(&format!("$ kill -9 ${}", self.name));
         self.program.kill();
+    }
+
+    /// Stops it, as Ctrl-Z does, and waits until it has stopped.
+    ///
+    /// # Errors
+    ///
+    /// That it goes on.
+    pub fn stop(&self) -> Checked {
+        self.notes.add(&format!("$ kill -STOP ${}", self.name));
+        let _ = self.program.signal(Signal::STOP);
+        self.expect_state('T', format!("the {} to stop", self.name))
+    }
+
+    /// Lets it go on after [`Running::stop`].
+    pub fn go_on(&self) {
+        self.notes.add(&format!("$ kill -CONT ${}", self.name));
+        let _ = self.program.signal(Signal::CONT);
+    }
+
+    /// Expects that it comes to wait in the kernel, where that costs no
+    /// processor time.
+    ///
+    /// # Errors
+    ///
+    /// That it is busy all the time.
+    pub fn expect_asleep(&self) -> Checked {
+        self.expect_state('S', format!("the {} to wait, asleep", self.name))
+    }
+
+    /// Expects that all its processes come to be in this state of
+    /// proc_pid_stat(5). Where there is no `/proc`, nothing is expected.
+    fn expect_state(&self, state: char, expected: String) -> Checked {
+        let is_in_state = |id| {
+            let stat = fs::read_to_string(format!("/proc/{id}/stat"));
+            // It may end while we look at it.
+            stat.ok().is_none_or(|stat| {
+                let fields = stat.rsplit_once(") ").map(|(_, fields)| fields);
+                fields.is_some_and(|fields| fields.starts_with(state))
+            })
+        };
+        let deadline = Instant::now() + self.notes.limit();
+        while !self.program.process_ids().into_iter().all(is_in_state) {
+            if Instant::now() > deadline {
+                let limit = self.notes.limit();
+                let got = format!("it runs on and on, for {limit:?}");
+                return Err(self.notes.flaw(expected, got));
+            }
+            // No event says that it has come to that.
+            thread::park_timeout(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     fn next_line(&mut self) -> Result<String, WaitError> {

@@ -1,0 +1,43 @@
+//! Writes a message with a `write_all` of its own.
+
+mod stingy;
+
+use std::env;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use stingy::Stingy;
+
+fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    let Some(message) = arguments.next() else {
+        eprintln!("usage: client MESSAGE CALL…");
+        return ExitCode::from(2);
+    };
+    let mut writer = Stingy { calls: arguments };
+    match write_all(&mut writer, message.as_bytes()) {
+        Ok(()) => {
+            println!("ok");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes all of the bytes, in as many calls of `write` as it takes.
+fn write_all(writer: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match writer.write(bytes) {
+            // It may never take more: trying again would be an endless loop.
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            // A signal came before anything was written.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
