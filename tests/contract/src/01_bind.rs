@@ -364,8 +364,7 @@ It changes nothing.",
                    and the socket stays the same.",
             takes: &[Client],
             check: |exam| {
-                drop(listener(exam, "mysocket"));
-                exam.note("other: ends, and leaves mysocket behind");
+                exam.leave_socket("mysocket");
                 let before = exam.identity("mysocket");
                 says(exam, "mysocket", "stale")?;
                 unchanged(exam, "mysocket", before)

@@ -1,7 +1,7 @@
 //! Chapter 3: connecting, and the ways to fail.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -61,7 +61,10 @@ mysocket`, and ends.",
                    nothing.",
             takes: &[Client],
             check: |exam| {
-                fails(exam)?;
+                fails(exam).hint(
+                    "it should not wait for a server: nobody has said that \
+                     one will come",
+                )?;
                 exam.expect_files(&[]).hint(
                     "a client does not bind: it is the server that makes the \
                      name",
@@ -74,9 +77,25 @@ mysocket`, and ends.",
                    same, and the socket stays.",
             takes: &[Client],
             check: |exam| {
-                stale(exam);
+                exam.leave_socket("mysocket");
                 fails(exam)?;
                 exam.expect_files(&["mysocket"])
+            },
+        },
+        Promise {
+            id: "leaves-a-file-alone",
+            says: "Where `mysocket` is a file that is no socket, it does the \
+                   same, and the file keeps its content.",
+            takes: &[Client],
+            check: |exam| {
+                exam.write("mysocket", "precious");
+                fails(exam)?;
+                let content = fs::read(exam.join("mysocket"));
+                exam.expect(
+                    content.is_ok_and(|content| content == b"precious"),
+                    "`cat mysocket` to print `precious`",
+                    "the file is gone or changed",
+                )
             },
         },
         Promise {
@@ -86,7 +105,9 @@ mysocket`, and ends.",
             takes: &[Client],
             check: |exam| {
                 let missing = fails(exam)?;
-                stale(exam);
+                // The program may have made something there.
+                let _ = fs::remove_file(exam.join("mysocket"));
+                exam.leave_socket("mysocket");
                 let refused = fails(exam)?;
                 exam.expect(
                     missing != refused,
@@ -117,6 +138,21 @@ mysocket`, and ends.",
                 fails(exam).map(drop)
             },
         },
+        Promise {
+            id: "follows-a-symlink",
+            says: "It connects where `mysocket` is a symbolic link that leads \
+                   to a server.",
+            takes: &[Client],
+            check: |exam| {
+                let _door = exam.listen("elsewhere");
+                exam.note("$ ln -s elsewhere mysocket");
+                symlink("elsewhere", exam.join("mysocket")).expect("a link");
+                connects(exam).hint(
+                    "connect(2) finds out by itself what is at the path: do \
+                     not look before",
+                )
+            },
+        },
     ],
 };
 
@@ -141,14 +177,6 @@ fn fails(exam: &Exam) -> Checked<Vec<String>> {
         "none of its lines does",
     )?;
     Ok(lines)
-}
-
-/// What a server that has ended leaves behind.
-fn stale(exam: &Exam) {
-    exam.note("server: has left mysocket behind");
-    // The program may have made something there that it should not.
-    let _ = fs::remove_file(exam.join("mysocket"));
-    drop(UnixListener::bind(exam.join("mysocket")).expect("a free name"));
 }
 
 /// A server to which nobody may connect.
@@ -194,10 +222,16 @@ code of what went wrong.",
         },
         Promise {
             id: "nobody-listens",
-            says: "3: nobody listens.",
+            says: "3: nobody listens, be it at a socket or at a file that is \
+                   none.",
             takes: &[Client],
             check: |exam| {
-                stale(exam);
+                exam.leave_socket("mysocket");
+                let mut client = exam.start(Client, &[])?;
+                advises(exam, &mut client, 3)?;
+                exam.note("$ rm mysocket");
+                fs::remove_file(exam.join("mysocket")).expect("our own socket");
+                exam.write("mysocket", "precious");
                 let mut client = exam.start(Client, &[])?;
                 advises(exam, &mut client, 3)
             },
@@ -267,7 +301,7 @@ and ends with 1.",
             check: |exam| {
                 for is_stale in [false, true] {
                     if is_stale {
-                        stale(exam);
+                        exam.leave_socket("mysocket");
                     }
                     let mut client = exam.start(Client, &["10000"])?;
                     thread::park_timeout(Duration::from_millis(500));
@@ -307,9 +341,15 @@ and ends with 1.",
         },
         Promise {
             id: "spares-the-processor",
-            says: "It pauses between two attempts.",
+            says: "It pauses between two attempts, and costs no processor \
+                   time meanwhile.",
             takes: &[Client],
-            check: pauses,
+            check: |exam| {
+                let client = exam.start(Client, &["10000"])?;
+                client.expect_asleep().hint(
+                    "a loop without a pause: `thread::sleep`, or its like",
+                )
+            },
         },
         Promise {
             id: "gives-up-at-once",
@@ -349,30 +389,6 @@ fn at_once(exam: &Exam, before: Instant) -> Checked {
         "it to happen at once",
         format!("it took {:.2} s", took.as_secs_f64()),
     )
-}
-
-#[cfg(target_os = "linux")]
-fn pauses(exam: &Exam) -> Checked {
-    let mut client = exam.start(Client, &["10000"])?;
-    // A start takes time as well, more in some languages.
-    thread::park_timeout(Duration::from_millis(500));
-    client.expect_runs().hint(MAY_COME)?;
-    let started = harness::processor_time(client.program());
-    exam.note("half a second passes");
-    thread::park_timeout(Duration::from_millis(500));
-    client.expect_runs()?;
-    let used = harness::processor_time(client.program()) - started;
-    exam.expect(
-        used < Duration::from_millis(150),
-        "it to use next to no processor time while it waits",
-        format!("it used {} ms of half a second", used.as_millis()),
-    )
-    .hint("a loop without a pause: `thread::sleep`, or its like")
-}
-
-#[cfg(not(target_os = "linux"))]
-fn pauses(exam: &Exam) -> Checked {
-    Err(exam.cannot_examine("only Linux tells the time in /proc"))
 }
 
 const STILL_WAITING: Contract = Contract {

@@ -292,6 +292,23 @@ impl<'a> Exam<'a> {
         Door::new(listener, self.notes.clone())
     }
 
+    /// Leaves a socket at `path` at which nobody listens, as a server does
+    /// that has ended.
+    ///
+    /// # Panics
+    ///
+    /// If the path is taken: that is a mistake in a contract.
+    pub fn leave_socket(&self, path: &str) {
+        self.note(format!("server: has ended, and left {path} behind"));
+        let path = self.join(path);
+        drop(UnixListener::bind(&path).expect("a path that is free"));
+        // A program that is being started meanwhile has a copy of all that we
+        // have open, until it really begins: no event says that it has.
+        while UnixStream::connect(&path).is_ok() {
+            thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+
     /// The path of a file in the folder.
     pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.sandbox.join(name)

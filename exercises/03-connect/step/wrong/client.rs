@@ -4,12 +4,21 @@
 use std::env;
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
+use std::thread;
 
 fn main() -> ExitCode {
     let fault = env::args().nth(1).expect("a fault");
     let is = |name: &str| fault == name;
+    if is("looks-before-it-connects")
+        && let Ok(file) = fs::symlink_metadata("mysocket")
+        && !file.file_type().is_socket()
+    {
+        eprintln!("mysocket is no socket");
+        return ExitCode::FAILURE;
+    }
     let mut stream = match UnixStream::connect("mysocket") {
         Ok(stream) => stream,
         Err(error) => {
@@ -18,6 +27,11 @@ fn main() -> ExitCode {
             }
             if is("removes-what-refuses") {
                 let _ = fs::remove_file("mysocket");
+            }
+            if is("waits-for-a-server") {
+                loop {
+                    thread::park();
+                }
             }
             if is("panics") {
                 panic!("{error}");
