@@ -3,7 +3,7 @@
 
 use std::env;
 use std::os::unix::net::UnixListener;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 fn main() {
     let fault = env::args().nth(1).expect("a fault");
@@ -21,6 +21,10 @@ fn main() {
         let seconds = match fault.as_str() {
             "whole-seconds" => start.elapsed().as_secs() as f64,
             "since-the-last" => last.elapsed().as_secs_f64() / 10.0,
+            "the-time-of-day" => SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .expect("now")
+                .as_secs_f64(),
             _ => start.elapsed().as_secs_f64(),
         };
         last = Instant::now();

@@ -3,13 +3,14 @@
 
 use std::env;
 use std::fs;
+use std::process::ExitCode;
 
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect,
     socket_with,
 };
 
-fn main() {
+fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
     let fault = arguments.next().expect("a fault");
     let path = arguments.next().expect("a path");
@@ -22,12 +23,31 @@ fn main() {
     let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
     let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)
         .expect("cannot make a socket");
-    if fault != "binds-nothing" {
-        bind(&socket, &own).expect("cannot bind");
+    if fault == "removes-what-is-in-its-way" {
+        let _ = fs::remove_file(&name);
     }
-    connect(&socket, &server).expect("cannot connect");
-    println!("connected as {path}");
-    if fault != "forgets-to-remove" && fault != "binds-nothing" {
+    if fault != "binds-nothing"
+        && let Err(error) = bind(&socket, &own)
+    {
+        eprintln!("cannot bind {name}: {error}");
+        if fault == "removes-what-it-did-not-bind" {
+            let _ = fs::remove_file(&name);
+        }
+        return ExitCode::FAILURE;
+    }
+    let connected = connect(&socket, &server);
+    let removes = match fault.as_str() {
+        "forgets-to-remove" | "binds-nothing" => false,
+        "removes-after-success" => connected.is_ok(),
+        _ => true,
+    };
+    if removes {
         fs::remove_file(&name).expect("cannot remove");
     }
+    if let Err(error) = connected {
+        eprintln!("cannot connect to mysocket: {error}");
+        return ExitCode::FAILURE;
+    }
+    println!("connected as {path}");
+    ExitCode::SUCCESS
 }

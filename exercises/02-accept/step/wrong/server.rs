@@ -3,7 +3,7 @@
 
 use std::env;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixListener;
 use std::thread;
 
@@ -20,6 +20,12 @@ fn main() {
             std::process::exit(1);
         }
     };
+    if is("has-a-backlog-of-1") {
+        rustix::net::listen(&listener, 1).expect("cannot listen");
+    }
+    if is("asks-again-and-again") {
+        listener.set_nonblocking(true).expect("cannot set it");
+    }
     println!("listening on mysocket");
     if is("accepts-nobody") {
         loop {
@@ -30,16 +36,25 @@ fn main() {
     let mut number = if is("counts-from-0") { 0 } else { 1 };
     loop {
         match listener.accept() {
-            Ok((mut stream, _)) => {
-                println!("accepted connection {number}");
+            Ok((mut stream, address)) => {
+                match address.as_pathname() {
+                    Some(_) if is("does-not-look-who-it-is") => {
+                        println!("accepted connection {number}");
+                    }
+                    Some(name) if is("prints-a-name-as-it-is") => {
+                        let name = name.display();
+                        println!("accepted connection {number} from {name}");
+                    }
+                    _ => println!(
+                        "accepted connection {number} from {address:?}"
+                    ),
+                }
                 number += 1;
                 if is("greets") {
-                    stream.write_all(b"welcome\n").expect("cannot greet");
+                    let _ = stream.write_all(b"welcome\n");
                 }
                 if is("leaves-with-its-client") {
-                    let mut all = Vec::new();
-                    std::io::Read::read_to_end(&mut stream, &mut all)
-                        .expect("cannot read");
+                    let _ = stream.read_to_end(&mut Vec::new());
                     return;
                 }
                 if is("serves-only-one") {
@@ -57,6 +72,9 @@ fn main() {
                 std::process::exit(1);
             }
             Err(_) if is("hides-errors") => {}
+            Err(error)
+                if is("asks-again-and-again")
+                    && error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => eprintln!("cannot accept: {error}"),
         }
     }
