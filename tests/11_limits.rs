@@ -170,18 +170,6 @@ mod a_request {
     }
 
     #[test]
-    fn has_a_time_of_its_own_however_long_the_client_stays() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox, &[LONG]);
-        let start = Instant::now();
-        let client = sandbox.connect("mysocket");
-        while start.elapsed() < LONG_TIME * 3 / 2 {
-            assert_eq!(ask(&client, "GET color"), "NONE");
-            pass(LONG_TIME / 20);
-        }
-    }
-
-    #[test]
     fn that_is_too_late_costs_nobody_else_anything() {
         let sandbox = Sandbox::new();
         let mut server = start_server(&sandbox, &[SHORT]);
@@ -420,18 +408,6 @@ mod the_client {
 
     const EXPIRED: &str = "Resource temporarily unavailable (os error 11)";
     const PATIENCE: Duration = Duration::from_secs(2);
-
-    #[test]
-    fn sends_its_arguments_and_prints_the_answers() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox, &[]);
-        let requests = ["SET color dark blue", "GET color", "DEL color"];
-        let mut client = sandbox.start(cargo_bin!("step11-client"), &requests);
-        client.expect("OK");
-        client.expect("VALUE dark blue");
-        client.expect("OK");
-        assert_eq!(client.expect_end(), Exit::Code(0));
-    }
 
     #[test]
     fn gives_up_when_no_answer_comes() {

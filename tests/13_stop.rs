@@ -84,19 +84,6 @@ mod it_stops {
     use super::*;
 
     #[test]
-    fn on_sigterm_and_on_sigint() {
-        for signal in [Signal::TERM, Signal::INT] {
-            let sandbox = Sandbox::new();
-            let mut server = start_server(&sandbox, &[]);
-            server.signal(signal).unwrap();
-            server.expect("stopping");
-            assert_eq!(server.expect_end(), Exit::Code(0));
-            assert_eq!(sandbox.files(), NOTHING);
-            expect_nobody_listens(&sandbox);
-        }
-    }
-
-    #[test]
     fn although_a_client_is_idle_who_sees_the_end() {
         for signal in [Signal::TERM, Signal::INT] {
             let sandbox = Sandbox::new();
@@ -435,17 +422,6 @@ mod its_name {
         server.signal(Signal::TERM).unwrap();
         server.expect("stopping");
         assert_eq!(server.expect_end(), Exit::Code(0));
-    }
-
-    #[test]
-    fn is_taken_over_from_a_killed_server() {
-        let sandbox = Sandbox::new();
-        start_server(&sandbox, &[]).kill();
-        assert_eq!(sandbox.files(), ["mysocket"]);
-        let mut next = start_server(&sandbox, &[]);
-        connect_and_ask(&sandbox);
-        next.signal(Signal::INT).unwrap();
-        expect_orderly_end(&sandbox, &mut next);
     }
 
     #[test]

@@ -31,6 +31,15 @@ mod write;
 #[path = "05_read.rs"]
 mod read;
 
+#[path = "11_limits.rs"]
+mod limits;
+
+#[path = "12_failures.rs"]
+mod failures;
+
+#[path = "13_stop.rs"]
+mod stop;
+
 pub use exam::{Door, Exam, Peer, Running};
 pub use flaw::{Checked, Flaw};
 pub use harness::{Exit, Signal};
@@ -68,6 +77,9 @@ pub const CHAPTERS: &[&[Contract]] = &[
     connect::CONTRACTS,
     write::CONTRACTS,
     read::CONTRACTS,
+    limits::CONTRACTS,
+    failures::CONTRACTS,
+    stop::CONTRACTS,
 ];
 
 /// The contract with this id.

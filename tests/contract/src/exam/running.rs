@@ -1,4 +1,5 @@
 use std::fs;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,12 +19,15 @@ pub struct Running {
     name: String,
     program: Program,
     notes: Notes,
+    /// The last signal that we sent it, or 0.
+    signal: AtomicI32,
 }
 
 impl Running {
     pub(super) fn new(name: &str, program: Program, notes: Notes) -> Self {
         notes.started(name, program.id());
-        Self { name: name.to_owned(), program, notes }
+        let (name, signal) = (name.to_owned(), AtomicI32::new(0));
+        Self { name, program, notes, signal }
     }
 
     /// The program as the harness knows it: its process id, its memory.
@@ -204,6 +208,7 @@ impl Running {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         self.notes.add(&format!("$ kill -{} ${}", signal.as_raw(), self.name));
+        self.signal.store(signal.as_raw(), Ordering::Relaxed);
         // It may have ended: whoever cares expects something next.
         let _ = self.program.signal(signal);
     }
@@ -329,6 +334,9 @@ impl Running {
                  of the write, EPIPE (Rust and Python do so by themselves)"
                     .to_owned(),
             )
+        } else if exit == Exit::Signal(self.signal.load(Ordering::Relaxed)) {
+            // That was we.
+            None
         } else if matches!(exit, Exit::Signal(_)) {
             Some("a signal ended it: it has crashed".to_owned())
         } else if said.iter().any(|line| is_crash(line)) {
