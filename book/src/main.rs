@@ -1,16 +1,18 @@
 //! `cargo book`: builds, serves and checks the book.
 
 use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use book::course::Course;
+use book::doctor::{self, Mark};
 use book::schedule::{Clock, Length, Schedule};
 use book::site::Edition;
 use book::{
-    catch_up, compare, examine, interrupt, learn, pages, serve, site,
+    catch_up, compare, examine, interrupt, learn, pack, pages, serve, site,
     transcript,
 };
 use clap::{Args, Parser, Subcommand};
@@ -154,6 +156,21 @@ enum Command {
     },
     /// Show what you have done
     Progress,
+    /// Say whether this machine is ready for the book and for a workshop
+    #[command(after_help = "Exit codes: 0 ready, 1 something to mend, 2 the \
+        book will not work here.")]
+    Doctor {
+        /// How long a check may take
+        #[arg(long, value_name = "SECONDS", default_value_t = 10,
+            value_parser = clap::value_parser!(u64).range(1..=3600))]
+        limit: u64,
+    },
+    /// Make one archive for a room without a network
+    Pack {
+        /// The archive, which must not exist [default: unix-sockets-book.tar.gz]
+        #[arg(long, value_name = "FILE")]
+        dest: Option<PathBuf>,
+    },
     /// What a stock mdBook runs
     #[command(hide = true)]
     Preprocess {
@@ -243,6 +260,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(Command::Progress) => {
             learn::progress(&course, &learn::exercises(&course)?)?;
         }
+        Some(Command::Doctor { limit }) => return examine(course, limit),
+        Some(Command::Pack { dest }) => pack(course, dest)?,
         Some(Command::Preprocess { question }) => match question {
             Some(Question::Supports { renderer }) if renderer != "html" => {
                 return Ok(ExitCode::FAILURE);
@@ -280,6 +299,34 @@ fn check(
 
 fn edition(teacher: bool) -> Edition {
     if teacher { Edition::Teacher } else { Edition::Reader }
+}
+
+fn examine(course: Course, limit: u64) -> anyhow::Result<ExitCode> {
+    let limit = Duration::from_secs(limit);
+    let examine = move || doctor::examine(course, limit);
+    // Signals are waited for with a Unix socket, and those may be forbidden.
+    let examination = match UnixStream::pair() {
+        Ok(_) => {
+            interrupt::unless_interrupted(examine)?.context("interrupted")??
+        }
+        Err(_) => examine()?,
+    };
+    examination.print(io::stdout().lock())?;
+    Ok(match examination.verdict() {
+        Mark::Good | Mark::Note => ExitCode::SUCCESS,
+        Mark::Mend => ExitCode::from(1),
+        Mark::Hopeless => ExitCode::from(2),
+    })
+}
+
+fn pack(course: Course, dest: Option<PathBuf>) -> anyhow::Result<()> {
+    let default = || format!("{}.tar.gz", pack::NAME).into();
+    let dest = dest.unwrap_or_else(default);
+    let make = move || pack::make(&course, &dest);
+    let archive =
+        interrupt::unless_interrupted(make)?.context("interrupted")??;
+    println!("{}", archive.keep()?);
+    Ok(())
 }
 
 fn record(course: &Course, chapter: Option<&str>) -> anyhow::Result<()> {

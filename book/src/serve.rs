@@ -45,7 +45,7 @@ use crate::site::{self, Edition};
 use crate::transcript::{self, Transcript};
 
 /// The port that is tried first, as mdBook does.
-const FIRST_PORT: u16 = 3000;
+pub(crate) const FIRST_PORT: u16 = 3000;
 /// How many ports are tried.
 const PORTS: u16 = 100;
 

@@ -107,7 +107,7 @@ use crate::problem::Problem;
 /// The tools that a transcript may need besides the POSIX utilities. One that
 /// is used and not declared is an error, and so is one that is declared and
 /// not used.
-const TOOLS: &[&str] = &[
+pub(crate) const TOOLS: &[&str] = &[
     "curl",
     "logger",
     "lsof",
@@ -362,7 +362,7 @@ pub fn by_id(
 }
 
 /// Whether a program of this name is found through `PATH`.
-fn is_installed(tool: &str) -> bool {
+pub(crate) fn is_installed(tool: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
 }

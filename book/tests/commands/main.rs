@@ -3,8 +3,11 @@
 
 mod build;
 mod compare;
+mod doctor;
+mod http;
 mod http;
 mod learn;
+mod pack;
 mod play;
 mod repository;
 mod schedule;

@@ -138,6 +138,16 @@ impl Repository {
     }
 }
 
+/// Writes a program, for the shell.
+pub fn write_script(path: &Path, script: &str) {
+    // Not fs::write: a program that is started by another thread meanwhile
+    // would hold the file open for writing, and it could not be run.
+    let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" >\"$0\"; chmod +x \"$0\"";
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", write]).arg(path).arg(script);
+    assert!(shell.status().unwrap().success());
+}
+
 /// The text of a chapter.
 pub fn preface(text: &str) -> String {
     format!("# Preface\n\n{text}\n")
