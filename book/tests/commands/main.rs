@@ -5,7 +5,6 @@ mod build;
 mod compare;
 mod doctor;
 mod http;
-mod http;
 mod learn;
 mod pack;
 mod play;
