@@ -46,6 +46,11 @@ pub fn find() -> Option<PathBuf> {
     })
 }
 
+/// What is missing on this machine to start one.
+pub fn missing() -> Option<&'static str> {
+    find().is_none().then_some("needs chromium")
+}
+
 /// A browser without a window, with a profile of its own. Dropping it kills
 /// all of its processes and removes its folder.
 ///

@@ -1,8 +1,9 @@
 //! The book in a browser: what a reader sees there, and can do.
 //!
-//! Where there is no Chromium, each test is ignored by name; where `CI` is
-//! set, that is a failure. `cargo test --test browser NAME` runs one.
+//! Where there is no Chromium, each test is ignored by name, and those with
+//! axe-core where that is missing; where `CI` is set, that is a failure. `cargo test --test browser NAME` runs one.
 
+mod axe;
 mod book;
 mod chromium;
 mod keys;
@@ -50,20 +51,25 @@ impl Shared {
     }
 }
 
+/// What is missing on this machine to run a test, if anything is.
+type Missing = fn() -> Option<&'static str>;
+
 fn main() {
     let mut arguments = Arguments::from_args();
     // Most of the time, a test waits for the browser.
     arguments.test_threads.get_or_insert(4);
     let shared = Arc::new(Shared::default());
-    let tests = tests::TESTS.iter().chain(play::TESTS);
-    let trials = tests.map(|&(name, test)| {
+    let in_browser = tests::TESTS.iter().chain(play::TESTS);
+    let in_browser =
+        in_browser.map(|test| (test, chromium::missing as Missing));
+    let with_axe = axe::TESTS.iter().map(|test| (test, axe::missing as _));
+    let trials = in_browser.chain(with_axe).map(|(&(name, test), missing)| {
         let shared = Arc::clone(&shared);
         Trial::ignorable_test(name, move || {
-            if chromium::find().is_some() {
+            let Some(why) = missing() else {
                 test(&shared);
                 return Ok(Completion::Completed);
-            }
-            let why = "needs chromium";
+            };
             if env::var_os("CI").is_some() {
                 return Err(why.into());
             }

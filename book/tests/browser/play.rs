@@ -33,15 +33,20 @@ pub const TESTS: &[(&str, Test)] = &[
 ];
 
 /// A transcript on a page.
-struct Player {
-    page: Page,
+pub struct Player {
+    pub page: Page,
     /// Its figure's selector.
     figure: String,
 }
 
 impl Player {
     /// A transcript of a served book, in a tab that may play it.
-    fn open(shared: &Shared, book: &Book, chapter: &str, number: u32) -> Self {
+    pub fn open(
+        shared: &Shared,
+        book: &Book,
+        chapter: &str,
+        number: u32,
+    ) -> Self {
         let page = shared.browser().page(&book.link);
         page.go(&book.at(&format!("{chapter}.html")));
         Self { page, figure: format!("#transcript-{chapter}-{number}") }
@@ -49,7 +54,7 @@ impl Player {
 
     /// Presses the button with this text.
     #[track_caller]
-    fn press(&self, text: &str) {
+    pub fn press(&self, text: &str) {
         let mark = format!(
             "(() => {{
                 const buttons = [...document.querySelectorAll('{} button')];
@@ -67,7 +72,7 @@ impl Player {
     }
 
     #[track_caller]
-    fn wait_for_status(&self, status: &str) {
+    pub fn wait_for_status(&self, status: &str) {
         self.page.wait_for(&format!(
             "document.querySelector('{} .status').textContent === '{status}'",
             self.figure
@@ -88,7 +93,7 @@ impl Player {
     }
 
     #[track_caller]
-    fn wait_for_text(&self, text: &str) {
+    pub fn wait_for_text(&self, text: &str) {
         self.page.wait_for(&format!(
             "document.querySelector('{}').textContent.includes('{text}')",
             self.figure
