@@ -9,6 +9,7 @@ pub mod diagram;
 pub mod doctor;
 pub mod examine;
 pub mod exercise;
+mod finish;
 pub mod interrupt;
 pub mod learn;
 mod links;

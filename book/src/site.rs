@@ -16,6 +16,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::check::{self, Report};
 use crate::course::Course;
+use crate::finish::finish;
 use crate::pages::{self, Problems, Sockets, line_of};
 use crate::problem::Problem;
 use crate::teaching;
@@ -99,6 +100,9 @@ pub fn build(
     let warnings = warnings.0.lock().unwrap_or_else(PoisonError::into_inner);
     ensure!(warnings.is_empty(), "mdBook warns:\n{}", warnings.join("\n"));
     check::built(folder).map_err(Problems)?;
+    finish(folder, &chapters).with_context(|| {
+        format!("cannot finish the pages in {}", folder.display())
+    })?;
     Ok(report)
 }
 
@@ -229,7 +233,7 @@ fn refuse_source(course: &Course, folder: &Path) -> anyhow::Result<()> {
 
 /// The files and links in a folder and the folders in it, sorted: their paths
 /// from there. An empty folder in it counts as a file.
-fn files(folder: &Path) -> io::Result<Vec<String>> {
+pub(crate) fn files(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -84,10 +84,18 @@
         command.append(button);
     }
 
-    // What is wider than its box can be moved with the keys.
-    for (const box of document.querySelectorAll("main :is(pre, .table-wrapper, .matrix)")) {
-        if (box.scrollWidth > box.clientWidth) {
-            box.tabIndex = 0;
+    // What is wider than its box can be moved with the keys, and says what it
+    // is. The listings and the matrix say it themselves.
+    const reach = new ResizeObserver((changes) => {
+        for (const { target: box } of changes) {
+            if (box.scrollWidth > box.clientWidth) {
+                box.tabIndex = 0;
+                box.setAttribute("role", "group");
+                box.ariaLabel = box.matches("pre") ? "Text" : "Table";
+            }
         }
+    });
+    for (const box of document.querySelectorAll("main :is(pre, .table-wrapper):not([role])")) {
+        reach.observe(box);
     }
 })();

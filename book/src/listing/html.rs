@@ -26,8 +26,7 @@ impl Listing {
     pub fn html(&self, id: &str, whole_file: Option<&str>) -> String {
         let mut html = format!("<figure class=\"listing\" id=\"{id}\">\n");
         self.write_caption(&mut html, id, whole_file);
-        html += "<pre tabindex=\"0\">";
-        html += CODE;
+        html += &start_of_code(&self.source.path.display().to_string());
         for (number, piece) in self.pieces.iter().enumerate() {
             if number > 0 {
                 html += "<span class=\"line gap\">…</span>\n";
@@ -187,18 +186,28 @@ impl Listing {
     }
 }
 
+/// The start of the code. It scrolls: so it can have the focus, and a name
+/// that tells whose code it is.
+fn start_of_code(name: &str) -> String {
+    let name = escaped(name);
+    format!(
+        "<pre tabindex=\"0\" role=\"group\" aria-label=\"Code: {name}\">{CODE}"
+    )
+}
+
 /// Rust code that is not from a step, as a block of HTML. `error` is the code
 /// of the error with which the compiler refuses it, if it does.
 pub fn hand_typed_html(code: &str, error: Option<&str>) -> String {
     let note = match error {
-        Some(error) => format!("does not compile: {}", escaped(error)),
+        Some(error) => format!("does not compile: {error}"),
         None => "not part of a step".to_owned(),
     };
     let lines: Vec<&str> = code.lines().collect();
     let mut html = format!(
         "<figure class=\"listing\">\n<figcaption>\
-         <span class=\"listing-note\">{note}</span></figcaption>\n\
-         <pre tabindex=\"0\">{CODE}"
+         <span class=\"listing-note\">{}</span></figcaption>\n{}",
+        escaped(&note),
+        start_of_code(&note),
     );
     for line in highlighted(&lines) {
         let _ = writeln!(html, "<span class=\"line\">{line}</span>");

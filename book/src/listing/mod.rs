@@ -31,6 +31,7 @@ mod items;
 use changes::{Changes, Version, changes};
 use items::{Item, Items, items};
 
+pub(crate) use html::escaped;
 pub use html::hand_typed_html;
 
 /// A source file of a step, and what the step changes in it.

@@ -14,9 +14,11 @@ impl Transcript {
     /// would end the block in Markdown). `id` becomes the figure's id.
     pub fn html(&self, id: &str) -> String {
         let mut html = format!(
-            "<figure class=\"transcript\" id=\"{}\" data-terminals=\"{}\">\n",
+            "<figure class=\"transcript\" id=\"{}\" data-terminals=\"{}\" \
+             aria-label=\"{}\">\n",
             escape(id),
-            self.real_terminals().len()
+            self.real_terminals().len(),
+            self.label(),
         );
         self.write_caption(&mut html);
         let columns: Vec<String> = (0..self.real_terminals().len())
@@ -34,6 +36,15 @@ impl Transcript {
         self.write_turns(&mut html);
         html.push_str("</div>\n</figure>\n");
         html
+    }
+
+    /// What a screen reader calls it.
+    fn label(&self) -> String {
+        match self.real_terminals() {
+            [name] if name.is_empty() => "Terminal".to_owned(),
+            [name] => format!("Terminal: {}", escape(name)),
+            names => format!("Terminals: {}", escape(&names.join(", "))),
+        }
     }
 
     /// What the reader needs to do the same.

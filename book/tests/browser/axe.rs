@@ -73,7 +73,7 @@ fn finds_nothing_in_dialogs(shared: &Shared) {
     let page = shared.page("03-connect.html");
     load(&page);
     for scheme in ["light", "dark"] {
-        page.color_scheme(scheme);
+        page.prefers("color-scheme", scheme);
         for (width, height) in WINDOWS {
             page.viewport(width, height);
             page.press("/");
@@ -107,7 +107,7 @@ fn finds_nothing_in_a_player(shared: &Shared) {
     player.press("Take over");
     player.wait_for_status("yours: type, or press a key");
     for scheme in ["light", "dark"] {
-        page.color_scheme(scheme);
+        page.prefers("color-scheme", scheme);
         for (width, height) in WINDOWS {
             page.viewport(width, height);
             assert_eq!(faults(page), [""; 0], "{scheme}, {width}×{height}");
@@ -143,7 +143,7 @@ fn finds_nothing_in(shared: &Shared, book: &Book, pages: &[String]) {
         load(&page);
         page.eval(UNFOLD);
         for scheme in ["light", "dark"] {
-            page.color_scheme(scheme);
+            page.prefers("color-scheme", scheme);
             for (width, height) in WINDOWS {
                 page.viewport(width, height);
                 let faults = faults(&page);

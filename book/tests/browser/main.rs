@@ -3,6 +3,7 @@
 //! Where there is no Chromium, each test is ignored by name, and those with
 //! axe-core where that is missing; where `CI` is set, that is a failure. `cargo test --test browser NAME` runs one.
 
+mod access;
 mod axe;
 mod book;
 mod chromium;
@@ -59,7 +60,8 @@ fn main() {
     // Most of the time, a test waits for the browser.
     arguments.test_threads.get_or_insert(4);
     let shared = Arc::new(Shared::default());
-    let in_browser = tests::TESTS.iter().chain(play::TESTS);
+    let tests = [tests::TESTS, play::TESTS, access::TESTS];
+    let in_browser = tests.into_iter().flatten();
     let in_browser =
         in_browser.map(|test| (test, chromium::missing as Missing));
     let with_axe = axe::TESTS.iter().map(|test| (test, axe::missing as _));

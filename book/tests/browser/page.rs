@@ -1,5 +1,6 @@
 //! A page in the browser: what a reader can do with it, and what it shows.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -219,15 +220,39 @@ impl Page {
         );
     }
 
-    /// Says that the reader prefers this: `light` or `dark`.
+    /// Says what the reader prefers, and nothing else: a `color-scheme`, a
+    /// `reduced-motion`.
     #[track_caller]
-    pub fn color_scheme(&self, scheme: &str) {
+    pub fn prefers(&self, what: &str, value: &str) {
         let feature =
-            json!({ "name": "prefers-color-scheme", "value": scheme });
+            json!({ "name": format!("prefers-{what}"), "value": value });
         self.must(
             "Emulation.setEmulatedMedia",
             json!({ "features": [feature] }),
         );
+    }
+
+    /// What a screen reader is given, in its order: the role and the name of
+    /// each node that has one.
+    #[track_caller]
+    pub fn accessibility(&self) -> Vec<(String, String)> {
+        let tree = self.must("Accessibility.getFullAXTree", json!({}));
+        let nodes = tree["nodes"].as_array().unwrap();
+        let by_id: HashMap<_, _> =
+            nodes.iter().map(|node| (node["nodeId"].as_str(), node)).collect();
+        let mut found = Vec::new();
+        let mut next = vec![&nodes[0]];
+        while let Some(node) = next.pop() {
+            let role = node["role"]["value"].as_str().unwrap_or_default();
+            let name = node["name"]["value"].as_str().unwrap_or_default();
+            if node["ignored"] == false && role != "InlineTextBox" {
+                found.push((role.to_owned(), name.to_owned()));
+            }
+            let children = node["childIds"].as_array().into_iter().flatten();
+            // The first is the next one.
+            next.extend(children.rev().map(|id| by_id[&id.as_str()]));
+        }
+        found
     }
 
     /// Writes what the window shows to a PNG file, for people.

@@ -276,7 +276,7 @@ fn is_not_served_under_another_name(shared: &Shared) {
 fn is_dark_for_who_prefers_it(shared: &Shared) {
     let page = shared.page("03-connect.html");
     assert!(!is_dark(&page));
-    page.color_scheme("dark");
+    page.prefers("color-scheme", "dark");
     page.reload();
     assert!(is_dark(&page));
 }

@@ -1,0 +1,167 @@
+//! What is left to do on a book that mdBook has built.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+use regex::Regex;
+
+use crate::listing::escaped;
+use crate::pages::Chapter;
+use crate::site;
+
+/// What mdBook 0.5.4 adds to each book for pages of its own design, without
+/// the hashes that it puts into the names.
+const THEME: [&str; 20] = [
+    "ayu-highlight.css",
+    "book.js",
+    "clipboard.min.js",
+    "css/chrome.css",
+    "css/general.css",
+    "css/print.css",
+    "css/variables.css",
+    "elasticlunr.min.js",
+    "favicon.png",
+    "favicon.svg",
+    "fonts/OPEN-SANS-LICENSE.txt",
+    "fonts/SOURCE-CODE-PRO-LICENSE.txt",
+    "fonts/fonts.css",
+    "highlight.css",
+    "highlight.js",
+    "mark.min.js",
+    "searcher.js",
+    "toc.html",
+    "toc.js",
+    "tomorrow-night.css",
+];
+
+/// How the names of its fonts begin; there is one for each alphabet.
+const FONTS: [&str; 2] = ["fonts/open-sans-v17-", "fonts/source-code-pro-v11-"];
+
+/// What stands before a page's description in `theme/index.hbs`.
+const DESCRIPTION: &str = "<meta name=\"description\" content=\"";
+
+/// A line between two parts of the contents, as mdBook writes it.
+const SPACER: &str = "<li class=\"spacer\">";
+
+/// The same: there is nothing in it to be read out.
+const SPACER_FOR_THE_EYE: &str = "<li class=\"spacer\" aria-hidden=\"true\">";
+
+/// Gives each page its own description, the chapter's first paragraph; lets
+/// a screen reader say the numbers of the chapters; and removes those files of
+/// mdBook's own design that no page names.
+///
+/// # Errors
+///
+/// A file that cannot be read, written or removed.
+pub fn finish(folder: &Path, chapters: &[Chapter]) -> io::Result<()> {
+    let descriptions: BTreeMap<PathBuf, String> = chapters
+        .iter()
+        .filter_map(|chapter| {
+            let page = chapter.file.with_extension("html");
+            Some((page, first_paragraph(&chapter.text)?))
+        })
+        .collect();
+    let (pages, others): (Vec<_>, Vec<_>) = site::files(folder)?
+        .into_iter()
+        .partition(|name| name.ends_with(".html") && name != "toc.html");
+    let mut unnamed: Vec<String> =
+        others.into_iter().filter(|name| is_of_theme(name)).collect();
+    for name in pages {
+        let path = folder.join(&name);
+        let text = fs::read_to_string(&path)?;
+        unnamed.retain(|file| !text.contains(file.as_str()));
+        let mut finished = text
+            .replace("<strong aria-hidden=\"true\">", "<strong>")
+            .replace(SPACER, SPACER_FOR_THE_EYE);
+        if let Some(description) = descriptions.get(Path::new(&name)) {
+            describe(&mut finished, description);
+        }
+        if finished != text {
+            fs::write(path, finished)?;
+        }
+    }
+    for name in unnamed {
+        fs::remove_file(folder.join(name))?;
+    }
+    // A folder in which something is left stays.
+    for emptied in ["css", "fonts"] {
+        let _ = fs::remove_dir(folder.join(emptied));
+    }
+    Ok(())
+}
+
+/// Whether mdBook puts a file of this name into each book.
+fn is_of_theme(name: &str) -> bool {
+    let hash = Regex::new(r"-[0-9a-f]{8}\.").expect("it is an expression");
+    let plain = hash.replace(name, ".");
+    THEME.contains(&&*plain)
+        || FONTS.iter().any(|start| name.starts_with(start))
+}
+
+/// A chapter's first paragraph, as plain text.
+fn first_paragraph(text: &str) -> Option<String> {
+    let mut paragraph = None;
+    for event in Parser::new(text) {
+        match (event, &mut paragraph) {
+            (Event::Start(Tag::Paragraph), _) => {
+                paragraph = Some(String::new());
+            }
+            (Event::Text(part) | Event::Code(part), Some(words)) => {
+                words.push_str(&part);
+            }
+            (Event::SoftBreak | Event::HardBreak, Some(words)) => {
+                words.push(' ');
+            }
+            (Event::End(TagEnd::Paragraph), Some(words))
+                if !words.starts_with("{{#") =>
+            {
+                return paragraph;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Puts a description in the place of the one that a page has.
+fn describe(page: &mut String, description: &str) {
+    let Some(at) = page.find(DESCRIPTION) else { return };
+    let start = at + DESCRIPTION.len();
+    let Some(length) = page[start..].find('"') else { return };
+    page.replace_range(start..start + length, &escaped(description));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_paragraph_is_words() {
+        let text = "# A `title`\n\n{{#diagram bind}}\n\n*After \"this\"\nyou* \
+                    call `bind`.\n\nMore.\n";
+        let words = first_paragraph(text);
+        assert_eq!(words.as_deref(), Some("After \"this\" you call bind."));
+        assert_eq!(first_paragraph("# Nothing else\n"), None);
+    }
+
+    #[test]
+    fn a_reader_s_file_is_not_of_the_theme() {
+        for name in ["book-609e4cb8.js", "toc.html", "fonts/open-sans-v17-a"] {
+            assert!(is_of_theme(name), "{name}");
+        }
+        for name in ["book-cover.js", "css/mine.css", "fonts/mine.woff2"] {
+            assert!(!is_of_theme(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_description_is_replaced() {
+        let mut page = format!("<p>{DESCRIPTION}old\">\n</p>");
+        describe(&mut page, "a < \"b\"");
+        let new = "a &lt; &quot;b&quot;";
+        assert_eq!(page, format!("<p>{DESCRIPTION}{new}\">\n</p>"));
+    }
+}
