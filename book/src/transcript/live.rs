@@ -30,6 +30,9 @@ const MAX_OUTPUT: usize = 256 * 1024;
 /// event says that a line came or that something was asked for.
 const GLANCE: Duration = Duration::from_millis(10);
 
+/// How many processes a play may have at the same time.
+const MAX_PROCESSES: usize = 64;
+
 /// How often something is told at least, so that it shows when nobody is there
 /// any more to be told.
 const BEAT: Duration = Duration::from_millis(500);
@@ -454,6 +457,13 @@ impl<T: FnMut(News) -> bool> Live<'_, T> {
 
     /// Looks into the kernel, and tells what has changed there.
     fn look(&mut self) -> Result<(), End> {
+        let programs = self.stage.running();
+        let processes =
+            programs.map(|(_, program)| program.process_ids().len());
+        if processes.sum::<usize>() > MAX_PROCESSES {
+            let why = format!("more than {MAX_PROCESSES} processes run");
+            return Err(End::Limit(why));
+        }
         let now = kernel::look(&self.stage);
         let is_news =
             self.looked.as_ref().is_none_or(|(before, _)| *before != now);

@@ -461,6 +461,18 @@ fn ends_a_program_that_prints_without_an_end() {
 }
 
 #[test]
+fn ends_a_program_that_starts_others_without_an_end() {
+    let many = "echo $PWD; while :; do sleep 1000 & sleep 0.01; done";
+    let (_repository, server) =
+        serve(&format!("$ {many}\n| /tmp/here\n| never\n^C\n"));
+    let mut play = server.play(false);
+    let folder = folder(&mut play);
+    let done = play.rest().pop().unwrap();
+    assert_eq!(done["why"], "more than 64 processes run");
+    expect_gone(&folder);
+}
+
+#[test]
 fn shows_control_characters_and_hands_on_no_other_bytes() {
     let (_repository, server) = serve("$ printf '\\033[2J<b>\\377\\n'\n| x\n");
     let rest = server.play(false).rest();
