@@ -1,6 +1,6 @@
 //! What is left to do on a book that mdBook has built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -67,12 +67,14 @@ pub fn finish(folder: &Path, chapters: &[Chapter]) -> io::Result<()> {
     let (pages, others): (Vec<_>, Vec<_>) = site::files(folder)?
         .into_iter()
         .partition(|name| name.ends_with(".html") && name != "toc.html");
-    let mut unnamed: Vec<String> =
+    let mut unnamed: BTreeSet<String> =
         others.into_iter().filter(|name| is_of_theme(name)).collect();
     for name in pages {
         let path = folder.join(&name);
         let text = fs::read_to_string(&path)?;
-        unnamed.retain(|file| !text.contains(file.as_str()));
+        for value in text.split('"') {
+            unnamed.remove(value.trim_start_matches("../"));
+        }
         let mut finished = text
             .replace("<strong aria-hidden=\"true\">", "<strong>")
             .replace(SPACER, SPACER_FOR_THE_EYE);

@@ -673,12 +673,48 @@ impl std::error::Error for Problems {}
 #[derive(Debug)]
 pub struct Sockets {
     course: Course,
+    /// What the chapters become, by their files, if that is known already.
+    texts: Option<BTreeMap<PathBuf, String>>,
 }
 
 impl Sockets {
     /// A preprocessor for the chapters of a course.
     pub fn new(course: Course) -> Self {
-        Self { course }
+        Self { course, texts: None }
+    }
+
+    /// The same, where `pages` is what `chapters` become.
+    pub fn prepared(
+        course: Course,
+        chapters: &[Chapter],
+        pages: Pages,
+    ) -> Self {
+        let files = chapters.iter().map(|chapter| chapter.file.clone());
+        Self { course, texts: Some(files.zip(pages.texts).collect()) }
+    }
+
+    /// What the chapters of a book become, by their files.
+    fn texts(
+        &self,
+        book: &Book,
+    ) -> Result<BTreeMap<PathBuf, String>, Problems> {
+        if let Some(texts) = &self.texts {
+            return Ok(texts.clone());
+        }
+        let mut chapters = Vec::new();
+        for item in book.iter() {
+            if let BookItem::Chapter(chapter) = item
+                && let Some(file) = &chapter.source_path
+            {
+                chapters.push(Chapter {
+                    file: file.clone(),
+                    text: chapter.content.clone(),
+                });
+            }
+        }
+        let pages = process(&self.course, &chapters).map_err(Problems)?;
+        let files = chapters.into_iter().map(|chapter| chapter.file);
+        Ok(files.zip(pages.texts).collect())
     }
 }
 
@@ -695,23 +731,7 @@ impl Preprocessor for Sockets {
         _context: &PreprocessorContext,
         mut book: Book,
     ) -> anyhow::Result<Book> {
-        let mut chapters = Vec::new();
-        for item in book.iter() {
-            if let BookItem::Chapter(chapter) = item
-                && let Some(file) = &chapter.source_path
-            {
-                chapters.push(Chapter {
-                    file: file.clone(),
-                    text: chapter.content.clone(),
-                });
-            }
-        }
-        let pages = process(&self.course, &chapters).map_err(Problems)?;
-        let mut texts: BTreeMap<PathBuf, String> = chapters
-            .into_iter()
-            .map(|chapter| chapter.file)
-            .zip(pages.texts)
-            .collect();
+        let mut texts = self.texts(&book)?;
         book.for_each_chapter_mut(|chapter| {
             let text = chapter.source_path.as_ref();
             if let Some(text) = text.and_then(|file| texts.remove(file)) {

@@ -66,7 +66,8 @@ pub fn build(
         Edition::Teacher => teaching::chapters(course).map_err(Problems)?,
     };
     chapters.extend_from_slice(&for_teachers);
-    let report = pages::process(course, &chapters).map_err(Problems)?.report;
+    let pages = pages::process(course, &chapters).map_err(Problems)?;
+    let report = pages.report.clone();
     let root = course.root.join("book");
     let mut config = settings(course)?;
     config.build.build_dir = folder.to_owned();
@@ -93,7 +94,8 @@ pub fn build(
             teaching::add(course, for_teachers, &mut book.book);
         }
         // It takes the place of the command of the same name in book.toml.
-        book.with_preprocessor(Sockets::new(course.clone()));
+        let sockets = Sockets::prepared(course.clone(), &chapters, pages);
+        book.with_preprocessor(sockets);
         book.build()
     })
     .map_err(with_place)?;

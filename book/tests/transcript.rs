@@ -280,7 +280,7 @@ server? 130
         html,
         "\
 <figure class=\"transcript\" id=\"03-connect-1\" data-terminals=\"2\" \
-aria-label=\"Terminals: server, client\">
+aria-label=\"Terminals: server, a\">
 <figcaption><span>Linux only</span></figcaption>
 <div class=\"terminals\" style=\"--columns:minmax(0,24fr) minmax(0,24fr);--rows:3\">
 <div class=\"screen color1\" style=\"--column:1\" aria-hidden=\"true\"><span>server</span></div>

@@ -208,7 +208,7 @@ fn a_fault_is_noticed(shared: &Shared) {
         ),
         (
             "unreachable",
-            "<div style='overflow: auto; width: 1em'>widewidewide</div>",
+            "<div style='overflow: auto; width: 1em'><pre>widewide</pre></div>",
             "div",
         ),
         (
