@@ -70,7 +70,7 @@ impl Subject<'_> {
     fn contract(&self) -> anyhow::Result<&'static Contract> {
         let name = self.name();
         contract::find(name)
-            .with_context(|| format!("there is no contract for {name}"))
+            .with_context(|| format!("there is no contract for {name} yet"))
     }
 }
 

@@ -34,10 +34,7 @@ impl Notes {
 
     pub fn add(&self, line: &str) {
         let folder = format!("{}/", self.folder.display());
-        let mut line = line.replace(&folder, "");
-        if line.chars().count() > WIDEST {
-            line = line.chars().take(WIDEST).chain(['…']).collect();
-        }
+        let line = shortened(&line.replace(&folder, ""));
         self.lines.lock().expect("nobody panics with it").push(line);
     }
 
@@ -62,7 +59,8 @@ impl Notes {
                 transcript.push(format!("{name}: runs, and waits in {call}"));
             }
         }
-        let (expected, got) = (expected.into(), got.into());
+        let expected = shortened(&expected.into());
+        let got = shortened(&got.into());
         Flaw {
             expected,
             got,
@@ -71,6 +69,14 @@ impl Notes {
             has_crashed: false,
         }
     }
+}
+
+/// A line without what is too much of it.
+fn shortened(line: &str) -> String {
+    if line.chars().count() <= WIDEST {
+        return line.to_owned();
+    }
+    line.chars().take(WIDEST).chain(['…']).collect()
 }
 
 /// The system call in which a program waits, if the kernel tells and it is one
@@ -117,4 +123,19 @@ fn waits_in(id: i32) -> Option<&'static str> {
         &[]
     };
     calls.iter().find(|(of, _)| *of == number).map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_has_no_endless_lines() {
+        let notes = Notes::new(Path::new("/tmp"), Duration::ZERO);
+        let long = "a".repeat(100_000);
+        notes.add(&format!("server| {long}"));
+        let report = notes.flaw(long.clone(), long).to_string();
+        assert!(report.lines().all(|line| line.chars().count() < 200));
+        assert!(report.contains('…'));
+    }
 }
