@@ -11,7 +11,7 @@ use crate::{Checked, Contract, Exam, Peer, Promise, Running};
 pub const CONTRACTS: &[Contract] = &[STEP, COUNT, EXACTLY_FULL, AS_THEY_COME];
 
 /// The most that a message may have.
-const LIMIT: usize = 64 * 1024;
+pub(crate) const LIMIT: usize = 64 * 1024;
 
 const STEP: Contract = Contract {
     id: "05-read",
@@ -185,12 +185,12 @@ const READ_ON: &str = "one read returns what is there: read again and again, \
     until it returns 0";
 
 /// Waits for the line about a new client.
-fn accepted(server: &mut Running, number: u32) -> Checked {
+pub(crate) fn accepted(server: &mut Running, number: u32) -> Checked {
     server.expect_start(&format!("accepted connection {number}")).map(drop)
 }
 
 /// Waits for the line about a message.
-fn received(server: &mut Running, message: &str) -> Checked {
+pub(crate) fn received(server: &mut Running, message: &str) -> Checked {
     let start = format!("received {} bytes", message.len());
     let expected = format!("server| {start}: {message:?}");
     let is_it = |line: &str| line.starts_with(&start) && line.contains(message);
@@ -198,7 +198,7 @@ fn received(server: &mut Running, message: &str) -> Checked {
 }
 
 /// Waits for the line about what was wrong with a client.
-fn reported(server: &mut Running, number: u32) -> Checked {
+pub(crate) fn reported(server: &mut Running, number: u32) -> Checked {
     let name = format!("connection {number}");
     let expected = format!("server| {name}: what is wrong with its message");
     let is_it =
@@ -210,7 +210,11 @@ fn reported(server: &mut Running, number: u32) -> Checked {
 }
 
 /// After each abuse, a client that does nothing wrong must be served.
-fn healthy(exam: &Exam, server: &mut Running, number: u32) -> Checked {
+pub(crate) fn healthy(
+    exam: &Exam,
+    server: &mut Running,
+    number: u32,
+) -> Checked {
     let serve = |server: &mut Running| {
         let mut client = exam.connect_as("next", "mysocket")?;
         client.send("Hello?")?;
@@ -222,7 +226,7 @@ fn healthy(exam: &Exam, server: &mut Running, number: u32) -> Checked {
 }
 
 /// Sends so many bytes, for as long as they are taken.
-fn flood(client: &mut Peer, mut bytes: usize) {
+pub(crate) fn flood(client: &mut Peer, mut bytes: usize) {
     let piece = [b'a'; 64 * 1024];
     let mut stream = client.stream();
     while bytes > 0 {
@@ -236,7 +240,7 @@ fn flood(client: &mut Peer, mut bytes: usize) {
 
 /// Expects the server's memory to grow by 8 MiB at most.
 #[cfg(target_os = "linux")]
-fn grows_little(
+pub(crate) fn grows_little(
     exam: &Exam,
     server: &mut Running,
     meanwhile: impl FnOnce(&Exam, &mut Running) -> Checked,
@@ -259,7 +263,7 @@ const LIMIT_IT: &str =
     "put a limit on what you keep, and do so before you read";
 
 #[cfg(not(target_os = "linux"))]
-fn grows_little(
+pub(crate) fn grows_little(
     exam: &Exam,
     server: &mut Running,
     meanwhile: impl FnOnce(&Exam, &mut Running) -> Checked,

@@ -31,6 +31,9 @@ mod write;
 #[path = "05_read.rs"]
 mod read;
 
+#[path = "06_cleanup.rs"]
+mod cleanup;
+
 #[path = "11_limits.rs"]
 mod limits;
 
@@ -77,6 +80,7 @@ pub const CHAPTERS: &[&[Contract]] = &[
     connect::CONTRACTS,
     write::CONTRACTS,
     read::CONTRACTS,
+    cleanup::CONTRACTS,
     limits::CONTRACTS,
     failures::CONTRACTS,
     stop::CONTRACTS,
