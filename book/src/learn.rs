@@ -205,12 +205,12 @@ pub fn progress(course: &Course, exercises: &[Exercise]) -> anyhow::Result<()> {
             None => "·".to_owned(),
         };
         let Step { number, .. } = step;
-        text += &format!("{number:>2}  {:<26} {state}\n", step.title());
+        text += &format!("{number:>2}  {:<32} {state}\n", step.title());
         for exercise in exercises.iter().filter(|e| e.stem == step.stem) {
             let entry = progress.of(&exercise.name);
             passed += usize::from(entry.passed.is_some());
             text += &format!(
-                "    {:<5}{:<4}{:<18}{}\n",
+                "    {:<5}{:<4}{:<24}{}\n",
                 exercise.number(),
                 "★".repeat(exercise.stars),
                 exercise.title,

@@ -151,7 +151,12 @@ fn a_report_says_what_was_done_and_expected_and_what_came() {
     ];
     let check = ["check", "1", "--server", "./mine"];
     expect(&course, &check, 1, &says);
-    expect(&course, &["progress"], 0, &["1  Bind                       ·\n"]);
+    expect(
+        &course,
+        &["progress"],
+        0,
+        &["1  Bind                             ·\n"],
+    );
 }
 
 #[test]
@@ -207,7 +212,12 @@ fn an_exercise_is_started_examined_and_solved() {
     let says = ["★★★ **Is anybody there?** Say what is", main, "check 1.3"];
     expect(&course, &start, 0, &says);
     let starter = course.read(main);
-    expect(&course, &["progress"], 0, &["1.3  ★★★ Is anybody there? begun"]);
+    expect(
+        &course,
+        &["progress"],
+        0,
+        &["1.3  ★★★ Is anybody there?       begun"],
+    );
 
     let says = ["there is still a `todo!()`", "4 of 4 promises are broken"];
     expect(&course, &["check", "1.3"], 1, &says);
@@ -224,7 +234,7 @@ fn an_exercise_is_started_examined_and_solved() {
     assert_ne!(starter, solution);
     course.write(main, &solution);
     expect(&course, &["check", "1.3"], 0, &["All 4 promises are kept."]);
-    let says = ["Is anybody there? ✓ 2", "1 of 3 exercises are solved."];
+    let says = ["Is anybody there?       ✓ 2", "1 of 3 exercises are solved."];
     expect(&course, &["progress"], 0, &says);
     // Somebody who has solved it may see how we did.
     expect(
@@ -256,7 +266,7 @@ fn hints_come_one_by_one_and_the_solution_after_a_warning() {
     assert!(!text.contains("fn advice"), "{text}");
     let insists = ["solution", "1.2", "--yes"];
     expect(&course, &insists, 0, &["solution/main.rs:", "fn advice"]);
-    let says = ["Five causes       3 hints, solution seen"];
+    let says = ["Five causes             3 hints, solution seen"];
     expect(&course, &["progress"], 0, &says);
     expect(&course, &["hint", "9.9"], 1, &["there is no exercise 9.9"]);
 }
