@@ -2,6 +2,7 @@
 //! SIGTERM, or SIGHUP when the terminal's window is closed.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -40,12 +41,25 @@ impl Interrupt {
 
 /// What runs one thread of futures. When it is dropped, it waits for the
 /// [`spawn_blocking`] under way, so that temporary folders are removed.
+///
+/// # Errors
+///
+/// That a pair of Unix sockets cannot be made. Tokio waits for signals with
+/// one, and panics without it.
 pub(crate) fn runtime() -> io::Result<Runtime> {
+    UnixStream::pair().map_err(|error| {
+        let why = format!(
+            "Unix sockets cannot be made here ({error}); \
+             `cargo book doctor` says more"
+        );
+        io::Error::new(error.kind(), why)
+    })?;
     Builder::new_current_thread().enable_all().build()
 }
 
 /// Does some work to its end. When a signal comes meanwhile, the result is
-/// dropped: `None`.
+/// dropped: `None`. Where no [`runtime`] can be made, a signal ends this
+/// program at once, and its temporary folders stay.
 ///
 /// # Errors
 ///
@@ -53,7 +67,8 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
 pub fn unless_interrupted<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<Option<T>> {
-    runtime()?.block_on(async {
+    let Ok(runtime) = runtime() else { return Ok(Some(work())) };
+    runtime.block_on(async {
         let mut interrupt = Interrupt::new()?;
         tokio::select! {
             done = spawn_blocking(work) => Ok(Some(done?)),

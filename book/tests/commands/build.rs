@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use harness::{DEADLINE, Exit, Program, Signal};
 
+use crate::forbidden::without_unix_sockets;
 use crate::repository::Repository;
 
 #[test]
@@ -375,4 +376,24 @@ fn explains_itself() {
     }
     let wrong = repository.run(&["--port", "many"]);
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn can_be_read_where_unix_sockets_are_forbidden() {
+    let Some(without) = without_unix_sockets() else { return };
+    let repository = Repository::new();
+    let run = |arguments: &[&str]| {
+        let book = repository.command(arguments);
+        let mut command = repository.sandbox.command(&without[0]);
+        command.args(&without[1..]).arg(book.get_program());
+        command.args(book.get_args()).output().unwrap()
+    };
+    let output = run(&["build", "--dest", "site"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(repository.path("site/preface.html").exists());
+    let output = run(&["--no-open"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("Unix sockets cannot be made here"), "{error}");
+    assert!(error.contains("`cargo book doctor`"), "{error}");
+    assert_eq!(output.status.code(), Some(1));
 }
