@@ -91,6 +91,45 @@ fn to_connect_takes_the_permission_to_write() {
     Command::from_std(client).timeout(DEADLINE).assert().success();
 }
 
+/// As the chapter's picture has it: each of these is wrong in two ways, and
+/// the client is told the one that is asked about first.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_kernel_asks_about_the_path_in_this_order() {
+    use rustix::net::{
+        AddressFamily, SocketAddrUnix, SocketType, bind, socket,
+    };
+
+    let sandbox = Sandbox::new();
+    let path = sandbox.join("mysocket");
+    let expect = |cause: &str| {
+        let client = unprivileged(&sandbox, cargo_bin!("step3-client"));
+        let client = Command::from_std(client).timeout(DEADLINE).assert();
+        client.code(1).stderr(contains(cause));
+        fs::remove_file(&path).unwrap();
+    };
+    let close_to_all = || {
+        fs::set_permissions(&path, Permissions::from_mode(0o555)).unwrap();
+    };
+
+    // You may not write on it, before: it is no socket.
+    fs::write(&path, "years of work").unwrap();
+    close_to_all();
+    expect("Permission denied");
+
+    // You may not write on it, before: it is of another type.
+    let _datagrams = UnixDatagram::bind(&path).unwrap();
+    close_to_all();
+    expect("Permission denied");
+
+    // It is of another type, before: it does not listen.
+    let kind = SocketType::SEQPACKET;
+    let packets = socket(AddressFamily::UNIX, kind, None).unwrap();
+    bind(&packets, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+    expect("Protocol wrong type");
+}
+
 #[test]
 fn to_connect_takes_the_permission_to_search_the_directory() {
     let sandbox = Sandbox::new();
