@@ -41,11 +41,7 @@ fn rejects(info: &str, text: &str, problem: &str) {
 
 /// Plays a transcript that names programs of the real steps.
 fn result(text: &str, limit: Duration) -> Result<(), Box<Failure>> {
-    let info = match text.contains("kernel|") {
-        true => "console,needs=ss",
-        false => "console",
-    };
-    let transcript = parse(info, text);
+    let transcript = parse("console", text);
     let course = Course::here().unwrap();
     let programs = Programs::build(&course, std::slice::from_ref(&transcript))
         .unwrap_or_else(|problems| panic!("{}", joined(&problems)));
@@ -604,7 +600,7 @@ client| execve(\"target/debug/step1-server\", [\"target/debug/step1-server\"], 0
 
 /// Whether a view can be true here; where `CI` is set, it must be.
 fn can_look() -> bool {
-    let can = parse("console,needs=ss", "$ true\nkernel| nothing\n");
+    let can = parse("console", "$ true\nkernel| nothing\n");
     let missing = can.missing();
     assert!(missing.is_none() || std::env::var_os("CI").is_none());
     missing.is_none()
@@ -632,7 +628,7 @@ kernel| -rw-r--r-- typed
 
 #[test]
 fn the_kernel_holds_what_a_view_says() {
-    assert_eq!(parse("console,needs=ss", VIEWS).to_string(), VIEWS);
+    assert_eq!(parse("console", VIEWS).to_string(), VIEWS);
     if can_look() {
         plays(VIEWS);
         plays("$ true\nkernel| nothing\n");
@@ -660,21 +656,17 @@ fn a_view_that_is_not_true_is_found() {
 
 #[test]
 fn a_line_about_the_kernel_is_no_terminal() {
-    rejects(
-        "console",
-        "$ true\nkernel| nothing\n",
-        "`kernel|` uses `ss`: declare",
-    );
+    let unused = "`needs=ss`, and no command uses";
+    rejects("console,needs=ss", "$ true\nkernel| nothing\n", unused);
     let kernel = "`kernel` is no terminal";
     rejects("console", "$ true\nkernel$ ls\n", kernel);
     rejects("console", "$ true\nkernel? 0\n", kernel);
     let early = "nothing has happened yet";
     rejects("console", "kernel| nothing\n$ true\n", early);
-    let html = parse("console,needs=ss", VIEWS).html("id");
+    let html = parse("console", VIEWS).html("id");
     assert!(html.contains("data-terminals=\"2\""), "{html}");
     assert_eq!(html.matches("class=\"screen").count(), 2, "{html}");
     assert_eq!(html.matches("the kernel holds").count(), 3, "{html}");
-    assert!(!html.contains("needs ss"), "nobody has to type it: {html}");
 }
 
 #[test]
@@ -682,7 +674,7 @@ fn recording_looks_into_the_kernel() {
     if !can_look() {
         return;
     }
-    let chapter = "```console,needs=ss\n$ touch one two\nkernel| -rw-r--r-- \
+    let chapter = "```console\n$ touch one two\nkernel| -rw-r--r-- \
                    one\nkernel| -rw-r--r-- two\n$ rm one two\nkernel| \
                    nothing\n```\n";
     // A line is missing, another is wrong, and one is too much.

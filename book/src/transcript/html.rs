@@ -52,8 +52,6 @@ impl Transcript {
         let mut needs: Vec<String> = self
             .needs
             .iter()
-            // What the kernel holds is told here; nobody need type it.
-            .filter(|tool| self.types(tool))
             .map(|tool| format!("<span>needs {}</span>", escape(tool)))
             .collect();
         if self.linux {

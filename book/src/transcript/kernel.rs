@@ -3,12 +3,12 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
-use super::is_installed;
 use super::play::Stage;
+#[cfg(target_os = "linux")]
+use super::sock_diag::sockets;
 
 /// What the kernel holds, in words: a line for each thing. Both are empty where
 /// there is no `/proc`.
@@ -31,19 +31,31 @@ impl Kernel {
     }
 }
 
-/// A Unix socket, as `ss -xa` shows it.
-#[derive(Debug, Clone, PartialEq)]
-struct Socket {
-    inode: String,
-    /// The inode of its peer; `0` if it has none.
-    peer: String,
-    /// `LISTEN`, `ESTAB`, …
-    state: String,
-    /// Its name, or `*`.
-    name: String,
-    /// Bytes that wait to be read; for a listener, connections that wait to be
-    /// accepted. `None` without `ss`.
-    waiting: Option<u64>,
+/// A Unix socket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Socket {
+    /// Its number, as in `/proc/PID/fd`: `socket:[23135]`.
+    pub(super) inode: u32,
+    pub(super) state: State,
+    /// The path it is bound to; `@` and more, if it is abstract.
+    pub(super) name: Option<String>,
+    /// The inode of its peer, if that is open and has been accepted.
+    pub(super) peer: Option<u32>,
+    /// The bytes that wait to be read; of a listener, the connections that
+    /// wait to be accepted.
+    pub(super) waiting: u32,
+    /// Whether it has shut down its writing, or its peer its reading.
+    pub(super) writes_no_more: bool,
+    /// Of a listener: the inodes of those who wait to be accepted.
+    pub(super) backlog: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum State {
+    Connected,
+    Listening,
+    #[default]
+    Other,
 }
 
 /// A descriptor that leads to a socket: who has it, and the socket's inode.
@@ -53,7 +65,18 @@ struct Holder {
     /// `server 3`: the terminal's name, or the program's if it has none, and
     /// the number of the descriptor.
     name: String,
-    inode: String,
+    inode: u32,
+}
+
+/// Whether the kernel tells what it holds.
+pub(super) fn tells() -> bool {
+    sockets().is_ok()
+}
+
+/// Only Linux has sock_diag(7).
+#[cfg(not(target_os = "linux"))]
+fn sockets() -> std::io::Result<Vec<Socket>> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 /// Looks at what the programs on a stage have made.
@@ -77,47 +100,52 @@ pub fn look(stage: &Stage) -> Kernel {
             }
         }
     }
-    let all = match holders.is_empty() {
-        true => Vec::new(),
-        false => sockets(),
+    let sockets = match sockets() {
+        Ok(_) if holders.is_empty() => Vec::new(),
+        Ok(all) => describe(&all, &holders),
+        Err(error) => vec![format!("which sockets is not told: {error}")],
     };
-    Kernel { folder, sockets: describe(&all, &holders) }
+    Kernel { folder, sockets }
 }
 
 /// A line for each listener and for each connection, in the order of the
 /// terminals and of the descriptors.
 fn describe(sockets: &[Socket], holders: &[Holder]) -> Vec<String> {
-    let find = |inode: &str| sockets.iter().find(|s| s.inode == inode);
-    let holder = |inode: &str| holders.iter().find(|h| h.inode == inode);
+    let find = |inode| sockets.iter().find(|s| s.inode == inode);
+    let holder = |inode| holders.iter().find(|h| h.inode == inode);
     let mut lines = Vec::new();
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen = Vec::new();
     for mine in holders {
-        let Some(socket) = find(&mine.inode) else { continue };
-        if seen.contains(&mine.inode.as_str()) {
+        let Some(socket) = find(mine.inode) else { continue };
+        if seen.contains(&mine.inode) {
             continue;
         }
-        seen.push(&mine.inode);
+        seen.push(mine.inode);
         let name = &mine.name;
-        if socket.state == "LISTEN" {
+        if socket.state == State::Listening {
             let waits = match socket.waiting {
-                None => String::new(),
-                Some(1) => ", 1 connection waits".to_owned(),
-                Some(number) => format!(", {number} connections wait"),
+                1 => "1 connection waits".to_owned(),
+                number => format!("{number} connections wait"),
             };
-            lines.push(format!("{name} listens at {}{waits}", socket.name));
+            let path = socket.name.as_deref().unwrap_or("no name");
+            lines.push(format!("{name} listens at {path}, {waits}"));
             continue;
         }
-        if socket.state != "ESTAB" {
+        if socket.state != State::Connected {
             lines.push(format!("{name} is not connected"));
             continue;
         }
-        seen.push(&socket.peer);
-        let peer = find(&socket.peer);
-        let other = match (holder(&socket.peer), peer) {
-            (Some(other), _) => (other.terminal, other.name.as_str()),
+        let peer = socket.peer.and_then(find);
+        seen.extend(peer.map(|peer| peer.inode));
+        let is_in = |s: &&Socket| s.backlog.contains(&mine.inode);
+        let other = match peer.map(|peer| holder(peer.inode)) {
+            Some(Some(other)) => (other.terminal, other.name.as_str()),
+            Some(None) => (usize::MAX, "another program"),
             // Nobody has a descriptor for it yet.
-            (None, Some(_)) => (usize::MAX, "the backlog"),
-            (None, None) => (usize::MAX, "nobody"),
+            None if sockets.iter().any(|s| is_in(&s)) => {
+                (usize::MAX, "the backlog")
+            }
+            None => (usize::MAX, "nobody"),
         };
         let mut ends = [
             (mine.terminal, name.as_str(), Some(socket)),
@@ -125,12 +153,17 @@ fn describe(sockets: &[Socket], holders: &[Holder]) -> Vec<String> {
         ];
         ends.sort_by_key(|(terminal, ..)| *terminal);
         let mut line = format!("{} ⇄ {}", ends[0].1, ends[1].1);
-        for (_, name, socket) in ends {
-            let bytes = socket.and_then(|socket| socket.waiting);
-            match bytes.unwrap_or(0) {
+        for (_, name, socket) in &ends {
+            match socket.map_or(0, |socket| socket.waiting) {
                 0 => {}
                 1 => line += &format!(", 1 byte waits for {name}"),
                 bytes => line += &format!(", {bytes} bytes wait for {name}"),
+            }
+        }
+        // Where the other end is gone, nobody can write any more.
+        for (_, name, socket) in &ends {
+            if peer.is_some() && socket.is_some_and(|s| s.writes_no_more) {
+                line += &format!(", {name} writes no more");
             }
         }
         lines.push(line);
@@ -165,7 +198,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 /// The descriptors of a process that lead to sockets, with their inodes (see
 /// proc_pid_fd(5)).
-fn socket_descriptors(id: i32) -> Vec<(u32, String)> {
+fn socket_descriptors(id: i32) -> Vec<(u32, u32)> {
     let mut descriptors = Vec::new();
     let entries = fs::read_dir(format!("/proc/{id}/fd"));
     for entry in entries.into_iter().flatten().flatten() {
@@ -176,63 +209,12 @@ fn socket_descriptors(id: i32) -> Vec<(u32, String)> {
         };
         let target = target.to_string_lossy();
         let inode = target.strip_prefix("socket:[");
-        if let Some(inode) = inode.and_then(|inode| inode.strip_suffix(']')) {
-            descriptors.push((number, inode.to_owned()));
-        }
+        let inode =
+            inode.and_then(|inode| inode.strip_suffix(']')?.parse().ok());
+        descriptors.extend(inode.map(|inode| (number, inode)));
     }
     descriptors.sort();
     descriptors
-}
-
-/// All Unix sockets of this machine, with what waits in them if `ss` is here.
-fn sockets() -> Vec<Socket> {
-    if is_installed("ss")
-        && let Ok(output) = Command::new("ss")
-            .args(["--unix", "--all", "--no-header"])
-            .stdin(Stdio::null())
-            .output()
-    {
-        let text = String::from_utf8_lossy(&output.stdout);
-        return text.lines().filter_map(row_of_ss).collect();
-    }
-    let text = fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    text.lines().skip(1).filter_map(row_of_proc).collect()
-}
-
-/// `u_str LISTEN 0 4096 mysocket 23135 * 0`
-fn row_of_ss(line: &str) -> Option<Socket> {
-    let fields: Vec<&str> = line.split_whitespace().collect();
-    let [_, state, waiting, _, name, inode, _, peer, ..] = fields[..] else {
-        return None;
-    };
-    Some(Socket {
-        inode: inode.to_owned(),
-        peer: peer.to_owned(),
-        state: state.to_owned(),
-        name: name.to_owned(),
-        waiting: waiting.parse().ok(),
-    })
-}
-
-/// `0000000000000000: 00000002 00000000 00010000 0001 01 23135 mysocket`: see
-/// the table in unix(7)'s source, net/unix/af_unix.c.
-fn row_of_proc(line: &str) -> Option<Socket> {
-    let fields: Vec<&str> = line.split_whitespace().collect();
-    let [_, _, _, flags, _, state, inode, ref name @ ..] = fields[..] else {
-        return None;
-    };
-    let state = match (flags, state) {
-        ("00010000", _) => "LISTEN",
-        (_, "03") => "ESTAB",
-        _ => "UNCONN",
-    };
-    Some(Socket {
-        inode: inode.to_owned(),
-        peer: "0".to_owned(),
-        state: state.to_owned(),
-        name: name.first().unwrap_or(&"*").to_string(),
-        waiting: None,
-    })
 }
 
 #[cfg(test)]
@@ -240,54 +222,64 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_is_read_alike_from_both() {
-        let ss = row_of_ss("u_str LISTEN 3 4096 mysocket 23135 * 0").unwrap();
-        assert_eq!(ss.waiting, Some(3));
-        let proc = "0000: 00000002 00000000 00010000 0001 01 23135 mysocket";
-        let proc = row_of_proc(proc).unwrap();
-        assert_eq!(proc, Socket { waiting: None, ..ss });
-        let unnamed = "0000: 00000003 00000000 00000000 0001 03 23136";
-        assert_eq!(row_of_proc(unnamed).unwrap().name, "*");
-        assert_eq!(row_of_ss("Netid State"), None);
-    }
-
-    #[test]
     fn each_connection_is_told_once_the_server_first() {
-        let rows = [
-            "u_str LISTEN 1 4096 mysocket 10 * 0",
-            "u_str ESTAB 6 0 mysocket 11 * 20",
-            "u_str ESTAB 0 0 * 20 * 11",
-            "u_str ESTAB 0 0 * 21 * 12",
-            "u_str ESTAB 1 0 mysocket 12 * 21",
-            "u_str ESTAB 2 0 * 22 * 0",
-            "u_str UNCONN 0 0 * 23 * 0",
-            "u_str ESTAB 0 0 elsewhere 90 * 91",
+        let listener = Socket {
+            inode: 10,
+            state: State::Listening,
+            name: Some("mysocket".to_owned()),
+            waiting: 1,
+            backlog: vec![21],
+            ..Socket::default()
+        };
+        let connected = |inode, peer, waiting| Socket {
+            inode,
+            state: State::Connected,
+            peer,
+            waiting,
+            ..Socket::default()
+        };
+        let half_closed =
+            Socket { writes_no_more: true, ..connected(24, Some(13), 0) };
+        let sockets = [
+            listener,
+            connected(11, Some(20), 6),
+            connected(20, Some(11), 0),
+            connected(21, None, 0),
+            Socket { writes_no_more: true, ..connected(22, None, 2) },
+            Socket { inode: 23, ..Socket::default() },
+            connected(13, Some(24), 0),
+            half_closed,
+            connected(25, Some(90), 0),
+            connected(90, Some(25), 0),
         ];
-        let sockets: Vec<Socket> =
-            rows.iter().map(|row| row_of_ss(row).unwrap()).collect();
-        let holder = |terminal, name: &str, inode: &str| Holder {
+        let holder = |terminal, name: &str, inode| Holder {
             terminal,
             name: name.to_owned(),
-            inode: inode.to_owned(),
+            inode,
         };
         let holders = [
-            holder(0, "server 3", "10"),
-            holder(0, "server 4", "11"),
+            holder(0, "server 3", 10),
+            holder(0, "server 4", 11),
             // A clone is a second descriptor for the same socket.
-            holder(0, "server 5", "11"),
-            holder(1, "client 3", "20"),
-            holder(2, "other 3", "21"),
-            holder(2, "other 4", "22"),
-            holder(2, "other 5", "23"),
+            holder(0, "server 5", 11),
+            holder(1, "client 3", 20),
+            holder(2, "other 3", 21),
+            holder(2, "other 4", 22),
+            holder(2, "other 5", 23),
+            holder(2, "other 6", 24),
+            holder(0, "server 6", 13),
+            holder(2, "other 7", 25),
         ];
         assert_eq!(
             describe(&sockets, &holders),
             [
                 "server 3 listens at mysocket, 1 connection waits",
                 "server 4 ⇄ client 3, 6 bytes wait for server 4",
-                "other 3 ⇄ the backlog, 1 byte waits for the backlog",
+                "other 3 ⇄ the backlog",
                 "other 4 ⇄ nobody, 2 bytes wait for other 4",
                 "other 5 is not connected",
+                "server 6 ⇄ other 6, other 6 writes no more",
+                "other 7 ⇄ another program",
             ]
         );
         assert_eq!(Kernel::default().lines(), ["nothing"]);

@@ -33,7 +33,7 @@
 //!
 //! `kernel| text` is no terminal: consecutive lines of this name say all that
 //! the kernel holds at that moment for the transcript's programs, the names in
-//! the folder first. Such a transcript needs `ss` (`needs=ss`).
+//! the folder first.
 //!
 //! ```text
 //! kernel| srwxr-xr-x mysocket
@@ -86,6 +86,8 @@ mod parse;
 mod play;
 mod programs;
 mod record;
+#[cfg(target_os = "linux")]
+mod sock_diag;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -187,6 +189,10 @@ impl Transcript {
         // errors differ, and the words of `ls`.
         if !cfg!(target_os = "linux") {
             return Some("recorded on Linux".to_owned());
+        }
+        if self.terminals.iter().any(|name| name == KERNEL) && !kernel::tells()
+        {
+            return Some("needs a kernel with sock_diag(7)".to_owned());
         }
         let tool = self.needs.iter().find(|tool| !is_installed(tool))?;
         Some(format!("needs {tool}"))

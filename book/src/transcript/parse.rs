@@ -276,14 +276,9 @@ impl Reader {
     /// Checks that `tool` is declared if and only if a command uses it.
     fn tool(&mut self, tool: &str) -> Result<(), String> {
         let declared = self.transcript.needs.iter().any(|name| name == tool);
-        // It tells how much waits.
-        let looks = self.transcript.terminals.iter().any(|name| name == KERNEL);
-        let typed = self.transcript.types(tool);
-        let used = typed || looks && tool == "ss";
-        let who = if typed { "a command" } else { "`kernel|`" };
-        match (declared, used) {
+        match (declared, self.transcript.types(tool)) {
             (false, true) => Err(format!(
-                "{who} uses `{tool}`: declare it, as in \
+                "a command uses `{tool}`: declare it, as in \
                  ```console,needs={tool}"
             )),
             (true, false) => Err(format!(
