@@ -34,6 +34,9 @@ mod read;
 #[path = "06_cleanup.rs"]
 mod cleanup;
 
+#[path = "07_reply.rs"]
+mod reply;
+
 #[path = "11_limits.rs"]
 mod limits;
 
@@ -81,6 +84,7 @@ pub const CHAPTERS: &[&[Contract]] = &[
     write::CONTRACTS,
     read::CONTRACTS,
     cleanup::CONTRACTS,
+    reply::CONTRACTS,
     limits::CONTRACTS,
     failures::CONTRACTS,
     stop::CONTRACTS,
