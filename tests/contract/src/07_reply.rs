@@ -76,7 +76,9 @@ and the first 12 bytes of it in quotes, and ends with exit code 0.",
             takes: &[Server],
             check: |exam| {
                 let mut server = exam.server(&[])?;
-                let question = b"0123456789abcdef".repeat(10 * 65_536);
+                // No multiple of what a buffer may hold.
+                let mut question = b"0123456789abcdef".repeat(10 * 65_536);
+                question.extend(b"the end");
                 converse(exam, &question)
                     .and_then(|answer| {
                         let expected = question.to_ascii_uppercase();
@@ -87,7 +89,7 @@ and the first 12 bytes of it in quotes, and ends with exit code 0.",
                          and what one write took is not always all of it",
                     )?;
                 accepted(&mut server, 1)?;
-                server.expect("answered 10485760 bytes")
+                server.expect("answered 10485767 bytes")
             },
         },
         Promise {
@@ -178,7 +180,7 @@ and the first 12 bytes of it in quotes, and ends with exit code 0.",
                 for piece in ["fi", "n", "e"] {
                     server.send(piece).hint(TO_THE_END)?;
                     // So that they are not read as one by chance.
-                    thread::park_timeout(Duration::from_millis(50));
+                    thread::park_timeout(Duration::from_millis(150));
                 }
                 server.close();
                 received(exam, &mut client, 4, "fine").hint(TO_THE_END)

@@ -37,15 +37,13 @@ fn main() -> ExitCode {
     });
     match fault.as_str() {
         "takes-it-for-text" => {
-            let mut all = Vec::new();
-            let mut piece = [0; 4096];
+            let mut piece = [0; 65_536];
             while let Ok(length) = stream.read(&mut piece) {
                 if length == 0 {
                     break;
                 }
-                all.clear();
-                all.extend_from_slice(&piece[..length]);
-                print!("{}", String::from_utf8_lossy(&all));
+                let text = String::from_utf8_lossy(&piece[..length]);
+                let _ = io::stdout().write_all(text.as_bytes());
                 let _ = io::stdout().flush();
             }
         }
