@@ -7,6 +7,7 @@ mod contracts;
 pub mod course;
 pub mod diagram;
 pub mod doctor;
+pub mod epub;
 pub mod examine;
 pub mod exercise;
 mod finish;

@@ -11,8 +11,8 @@ use book::doctor::{self, Mark};
 use book::schedule::{Clock, Length, Schedule};
 use book::site::Edition;
 use book::{
-    catch_up, compare, examine, interrupt, learn, pack, pages, serve, site,
-    transcript,
+    catch_up, compare, epub, examine, interrupt, learn, pack, pages, serve,
+    site, transcript,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -68,6 +68,16 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         dest: Option<PathBuf>,
         /// With the pages for teachers [default DIR: target/teachers-book]
+        #[arg(long)]
+        teacher: bool,
+    },
+    /// Write the book as one file for e-readers
+    Epub {
+        /// The file; an earlier one of this book is replaced [default:
+        /// unix-sockets-book.epub]
+        #[arg(long, value_name = "FILE")]
+        dest: Option<PathBuf>,
+        /// With the pages for teachers
         #[arg(long)]
         teacher: bool,
     },
@@ -217,6 +227,9 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 .context("interrupted")??;
             println!("{report}");
             println!("written to {name}");
+        }
+        Some(Command::Epub { dest, teacher }) => {
+            println!("{}", epub::write(&course, edition(teacher), dest)?);
         }
         Some(Command::Schedule { start, length, end, from }) => {
             let length = end.map_or(length, |end| start.until(end));

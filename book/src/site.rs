@@ -69,12 +69,8 @@ pub fn build(
     let pages = pages::process(course, &chapters).map_err(Problems)?;
     let report = pages.report.clone();
     let root = course.root.join("book");
-    let mut config = settings(course)?;
+    let mut config = settings(course, edition)?;
     config.build.build_dir = folder.to_owned();
-    if edition == Edition::Teacher {
-        let title = config.book.title.unwrap_or_default();
-        config.book.title = Some(format!("{title}: teacher's edition"));
-    }
     let html = config.html_config().unwrap_or_default();
     for (key, named, extension) in [
         ("additional-css", html.additional_css, "css"),
@@ -108,13 +104,20 @@ pub fn build(
     Ok(report)
 }
 
-/// What `book/book.toml` says.
-fn settings(course: &Course) -> anyhow::Result<Config> {
+/// What `book/book.toml` says, with the title of the edition.
+///
+/// # Errors
+///
+/// A file that is missing or wrong, and one that it names and that is missing.
+pub(crate) fn settings(
+    course: &Course,
+    edition: Edition,
+) -> anyhow::Result<Config> {
     let file = "book/book.toml";
     let text = fs::read_to_string(course.root.join(file)).map_err(|error| {
         Problem::new(file, 0, format!("cannot read this file: {error}"))
     })?;
-    let config: Config = text.parse().map_err(|error: anyhow::Error| {
+    let mut config: Config = text.parse().map_err(|error: anyhow::Error| {
         match error.downcast_ref::<toml::de::Error>() {
             Some(error) => {
                 let at = error.span().map(|span| line_of(&text, span.start));
@@ -136,6 +139,10 @@ fn settings(course: &Course) -> anyhow::Result<Config> {
             let message = format!("there is no file book/{name}");
             return Err(Problem::new(file, at, message).into());
         }
+    }
+    if edition == Edition::Teacher {
+        let title = config.book.title.unwrap_or_default();
+        config.book.title = Some(format!("{title}: teacher's edition"));
     }
     Ok(config)
 }

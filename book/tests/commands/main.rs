@@ -4,6 +4,7 @@
 mod build;
 mod compare;
 mod doctor;
+mod epub;
 mod forbidden;
 mod http;
 mod learn;
