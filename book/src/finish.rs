@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
@@ -50,8 +51,9 @@ const SPACER: &str = "<li class=\"spacer\">";
 const SPACER_FOR_THE_EYE: &str = "<li class=\"spacer\" aria-hidden=\"true\">";
 
 /// Gives each page its own description, the chapter's first paragraph; lets
-/// a screen reader say the numbers of the chapters; and removes those files of
-/// mdBook's own design that no page names.
+/// a screen reader say the numbers of the chapters; tells titles their numbers
+/// (see [`number`]); and removes those files of mdBook's own design that no
+/// page names.
 ///
 /// # Errors
 ///
@@ -81,6 +83,7 @@ pub fn finish(folder: &Path, chapters: &[Chapter]) -> io::Result<()> {
         if let Some(description) = descriptions.get(Path::new(&name)) {
             describe(&mut finished, description);
         }
+        number(&mut finished, &name);
         if finished != text {
             fs::write(path, finished)?;
         }
@@ -136,6 +139,31 @@ fn describe(page: &mut String, description: &str) {
     page.replace_range(start..start + length, &escaped(description));
 }
 
+/// Gives the titles of chapters their numbers, for paper and e-readers: there,
+/// what the text calls chapter 3 must be found without the contents beside it.
+/// The page `print.html` has all titles, each other page its own.
+fn number(page: &mut String, name: &str) {
+    let entry =
+        Regex::new("<a href=\"([^\"]+)\"[^>]*>(?:<strong>([0-9.]+)</strong>)?")
+            .expect("it is an expression");
+    let Some((contents, text)) = page.split_once("</nav>") else { return };
+    let numbers = entry.captures_iter(contents).filter_map(|entry| {
+        let target = entry[1].trim_start_matches("../");
+        let is_here = name == "print.html" || name == target;
+        is_here.then(|| entry.get(2).map_or("", |number| number.as_str()))
+    });
+    let mut titles = text.split("<h1 ");
+    let mut numbered = titles.next().unwrap_or_default().to_owned();
+    for (title, number) in titles.zip(numbers.chain(iter::repeat(""))) {
+        numbered += "<h1 ";
+        if !number.is_empty() {
+            numbered += &format!("data-number=\"{number}\" ");
+        }
+        numbered += title;
+    }
+    *page = format!("{contents}</nav>{numbered}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +184,28 @@ mod tests {
         }
         for name in ["book-cover.js", "css/mine.css", "fonts/mine.woff2"] {
             assert!(!is_of_theme(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn titles_are_told_their_numbers() {
+        let nav = "<nav class=\"contents\"><a href=\"a.html\">A</a><a \
+                   href=\"b.html\"><strong>1.</strong> B</a><a \
+                   href=\"x/b.html\"><strong>1.1.</strong> C</a></nav>";
+        for (name, before, after) in [
+            ("a.html", "<h1 id>A</h1>", "<h1 id>A</h1>"),
+            ("b.html", "<h1 id>B</h1>", "<h1 data-number=\"1.\" id>B</h1>"),
+            ("x/b.html", "<h1 id>C</h1>", "<h1 data-number=\"1.1.\" id>C</h1>"),
+            (
+                "print.html",
+                "<h1 id>A</h1><h1 id>B</h1><h1 id>C</h1>",
+                "<h1 id>A</h1><h1 data-number=\"1.\" id>B</h1>\
+                 <h1 data-number=\"1.1.\" id>C</h1>",
+            ),
+        ] {
+            let mut page = format!("{nav}{before}");
+            number(&mut page, name);
+            assert_eq!(page, format!("{nav}{after}"), "{name}");
         }
     }
 

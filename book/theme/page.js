@@ -16,6 +16,17 @@
         return made;
     };
 
+    // On paper, what folds is open: for browsers in which page.css cannot say
+    // so (::details-content).
+    addEventListener("beforeprint", () => {
+        for (const fold of document.querySelectorAll("details:not([open])")) {
+            fold.open = true;
+            addEventListener("afterprint", () => {
+                fold.open = false;
+            }, { once: true });
+        }
+    });
+
     // The chapter that is read, and what is in it.
     const here = location.pathname.split("/").pop() || "index.html";
     const links = [...contents.querySelectorAll("a")];

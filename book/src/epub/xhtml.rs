@@ -241,6 +241,9 @@ impl Writer {
         if let ("h2", Some(id)) = (name, id) {
             self.heading = Some((id.to_owned(), String::new()));
         }
+        if let Some(number) = attribute(tag, "data-number") {
+            self.text(&format!("{number} "));
+        }
         if name == "kbd" && self.is_in("command") {
             self.page.body += "<span class=\"prompt\">$ </span>";
         }
@@ -401,9 +404,10 @@ mod tests {
             "<div>af</div>"
         );
         assert_eq!(
-            body("<h2 id=\"a\"><a class=\"header\" href=\"#a\">b</a></h2>"),
-            "<h2 id=\"a\">b</h2>"
+            body("<h1 id=\"a\"><a class=\"header\" href=\"#a\">b</a></h1>"),
+            "<h1 id=\"a\">b</h1>"
         );
+        assert_eq!(body("<h1 data-number=\"3.\">a</h1>"), "<h1>3. a</h1>");
     }
 
     #[test]

@@ -16,6 +16,10 @@ use super::{Item, Listing};
 /// `language-rust` beside it, it would have no effect.
 const CODE: &str = "<code class=\"nohighlight hljs\">";
 
+/// Longer listings may be cut where a page of paper ends: whole, they would
+/// leave too much of it empty.
+const MAX_UNCUT: usize = 32;
+
 /// Longer unchanged items are folded in *what changed*.
 const MAX_UNFOLDED: usize = 6;
 
@@ -24,7 +28,10 @@ impl Listing {
     /// `whole_file` is the `id` of a listing on the same page that shows the
     /// whole file, if there is another.
     pub fn html(&self, id: &str, whole_file: Option<&str>) -> String {
-        let mut html = format!("<figure class=\"listing\" id=\"{id}\">\n");
+        let lines: usize = self.pieces.iter().map(Range::len).sum();
+        let long = if lines > MAX_UNCUT { " long" } else { "" };
+        let mut html =
+            format!("<figure class=\"listing{long}\" id=\"{id}\">\n");
         self.write_caption(&mut html, id, whole_file);
         html += &start_of_code(&self.source.path.display().to_string());
         for (number, piece) in self.pieces.iter().enumerate() {

@@ -234,7 +234,7 @@ fn a_terminal_is_read_in_the_order_of_time() {
     // What comes after the end was cut off.
     while let Ok(event) = reader.read_event() {
         match event {
-            Event::Text(part) => text += &part.to_string(),
+            Event::Text(part) => text += &part,
             Event::Eof => break,
             _ => {}
         }
