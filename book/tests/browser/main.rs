@@ -4,9 +4,11 @@
 //! axe-core where that is missing; where `CI` is set, that is a failure. `cargo test --test browser NAME` runs one.
 
 mod access;
+mod anywhere;
 mod axe;
 mod book;
 mod chromium;
+mod host;
 mod keys;
 mod page;
 mod play;
@@ -21,16 +23,19 @@ use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
+use crate::anywhere::Files;
 use crate::book::Book;
 use crate::chromium::Browser;
 use crate::page::Page;
 
-/// What all tests use: one browser, in which each has pages of its own, and
-/// one server of the real book. Each starts when the first test needs it.
+/// What all tests use: one browser, in which each has pages of its own, one
+/// server of the real book, and one build of it. Each is there when the first
+/// test needs it.
 #[derive(Default)]
 pub struct Shared {
     browser: OnceLock<Browser>,
     book: OnceLock<Book>,
+    files: OnceLock<Files>,
 }
 
 impl Shared {
@@ -42,6 +47,10 @@ impl Shared {
 
     pub fn book(&self) -> &Book {
         self.book.get_or_init(|| Book::start(&[]))
+    }
+
+    pub fn files(&self) -> &Files {
+        self.files.get_or_init(Files::build)
     }
 
     /// A page of the real book.
@@ -60,7 +69,7 @@ fn main() {
     // Most of the time, a test waits for the browser.
     arguments.test_threads.get_or_insert(4);
     let shared = Arc::new(Shared::default());
-    let tests = [tests::TESTS, play::TESTS, access::TESTS];
+    let tests = [tests::TESTS, play::TESTS, access::TESTS, anywhere::TESTS];
     let in_browser = tests.into_iter().flatten();
     let in_browser =
         in_browser.map(|test| (test, chromium::missing as Missing));

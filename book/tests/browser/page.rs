@@ -232,6 +232,12 @@ impl Page {
         );
     }
 
+    /// Shows the page as this medium does: `print`, for one.
+    #[track_caller]
+    pub fn media(&self, media: &str) {
+        self.must("Emulation.setEmulatedMedia", json!({ "media": media }));
+    }
+
     /// What a screen reader is given, in its order: the role and the name of
     /// each node that has one.
     #[track_caller]
