@@ -229,7 +229,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             println!("written to {name}");
         }
         Some(Command::Epub { dest, teacher }) => {
-            println!("{}", epub::write(&course, edition(teacher), dest)?);
+            let write = move || epub::write(&course, edition(teacher), dest);
+            let report = interrupt::unless_interrupted(write)?
+                .context("interrupted")??;
+            println!("{report}");
         }
         Some(Command::Schedule { start, length, end, from }) => {
             let length = end.map_or(length, |end| start.until(end));

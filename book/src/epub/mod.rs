@@ -2,6 +2,7 @@
 
 mod xhtml;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Write};
@@ -18,7 +19,7 @@ use rbook::epub::manifest::DetachedEpubManifestEntry;
 use rbook::epub::metadata::DetachedEpubMetaEntry;
 use regex::Regex;
 
-use self::xhtml::Entry;
+use self::xhtml::{Entry, Page};
 use crate::course::Course;
 use crate::pack::NAME;
 use crate::site::{self, Edition};
@@ -110,6 +111,7 @@ fn make(course: &Course, edition: Edition) -> anyhow::Result<Vec<u8>> {
     };
     let contents = xhtml::contents(&read("index.html")?)?;
     let language = about.language.as_deref().unwrap_or("en");
+    let mut images = BTreeSet::new();
     let mut chapters: Vec<EpubChapter> = Vec::new();
     let mut part: Option<(String, Vec<EpubChapter>)> = None;
     let finished = |part: Option<(String, Vec<_>)>| {
@@ -118,10 +120,11 @@ fn make(course: &Course, edition: Edition) -> anyhow::Result<Vec<u8>> {
     for entry in contents {
         match entry {
             Entry::Page { name, title } => {
-                let chapter = chapter(&name, &title, language, &read(&name)?);
-                let chapter = chapter.with_context(|| {
+                let page = xhtml::page(&read(&name)?).with_context(|| {
                     format!("{name} cannot be a page of an EPUB")
                 })?;
+                images.extend(page.images.iter().cloned());
+                let chapter = chapter(&name, &title, language, page);
                 match &mut part {
                     Some((_, pages)) => pages.push(chapter),
                     None => chapters.push(chapter),
@@ -140,13 +143,20 @@ fn make(course: &Course, edition: Edition) -> anyhow::Result<Vec<u8>> {
         .href("book.css")
         .media_type("text/css")
         .content(style(course)?);
+    let mut files = vec![style];
+    for (number, name) in images.iter().enumerate() {
+        let bytes = fs::read(site.join(name))
+            .with_context(|| format!("cannot read {name}"))?;
+        let image = DetachedEpubManifestEntry::new(format!("image-{number}"));
+        files.push(image.href(name).content(bytes));
+    }
     let date = modified(&course.root)?;
     let epub = describe(&about, edition)
         .language(language)
         // Else rbook writes down when it was made.
         .published_date(date.as_str())
         .modified_date(date)
-        .resource(style)
+        .resource(files)
         .toc_title("Contents")
         .chapter(chapters)
         .build();
@@ -198,42 +208,36 @@ fn describe(
 }
 
 /// One page of the EPUB, with the sections that are in it.
-fn chapter(
-    page: &str,
-    title: &str,
-    language: &str,
-    html: &str,
-) -> anyhow::Result<EpubChapter> {
-    let text = xhtml::page(html)?;
-    let href = xhtml::link(page);
+fn chapter(name: &str, title: &str, language: &str, page: Page) -> EpubChapter {
+    let href = xhtml::link(name);
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE html>\n\
          <html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"{language}\" \
          xml:lang=\"{language}\">\n<head>\n<title>"
     );
     xhtml::escape(&mut xml, title);
-    let up = "../".repeat(page.matches('/').count());
+    let up = "../".repeat(name.matches('/').count());
     xml += &format!(
         "</title>\n<link rel=\"stylesheet\" href=\"{up}book.css\"/>\n\
          </head>\n<body>\n"
     );
-    xml += text.body.trim();
+    xml += page.body.trim();
     xml += "\n</body>\n</html>\n";
     // An id in XML has no slash in it.
-    let id = page.trim_end_matches(".html").replace('/', "-");
+    let id = name.trim_end_matches(".html").replace('/', "-");
     let mut entry = DetachedEpubManifestEntry::new(format!("page-{id}"));
-    if text.has_svg {
+    if page.has_svg {
         entry = entry.property("svg");
     }
-    let sections = text.sections.into_iter().map(|(id, title)| {
+    let sections = page.sections.into_iter().map(|(id, title)| {
         EpubChapter::new(title).href(format!("{href}#{id}"))
     });
     let sections: Vec<_> = sections.collect();
-    Ok(EpubChapter::new(title)
+    EpubChapter::new(title)
         .with_manifest_entry(entry)
         .href(&href)
         .xhtml(xml)
-        .children(sections))
+        .children(sections)
 }
 
 /// The style sheet: ours for e-readers, and, for the pictures, the pages'.

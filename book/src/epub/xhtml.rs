@@ -21,12 +21,14 @@ const VOID: [&str; 8] =
 
 /// Elements that are left out with all that is in them: they would do
 /// something, or they say what was and is no more.
-const DROPPED: [&str; 7] =
-    ["button", "del", "form", "input", "label", "script", "template"];
+const DROPPED: [&str; 6] =
+    ["button", "del", "form", "input", "script", "template"];
 
 /// The same, by class: the title bars of terminals, whose names stand at each
-/// turn; and what chooses between two views of a listing, and its other view.
-const DROPPED_CLASSES: [&str; 3] = ["screen", "listing-switch", "fold"];
+/// turn; what chooses between two views of a listing, and its other view; and
+/// the second, enlarged one of each image, which mdBook makes.
+const DROPPED_CLASSES: [&str; 4] =
+    ["screen", "listing-switch", "fold", "img-wrapper"];
 
 /// The names in SVG that have capital letters. HTML is read without them.
 /// (The tables of elements and attributes in the HTML standard, 13.2.6.1 and
@@ -67,8 +69,10 @@ pub struct Page {
     pub body: String,
     /// The ids and the words of the headings under the title.
     pub sections: Vec<(String, String)>,
-    /// Whether there is a picture in it.
+    /// Whether there is a picture in it that is SVG.
     pub has_svg: bool,
+    /// The files that it shows, as it calls them.
+    pub images: Vec<String>,
 }
 
 /// A line of the contents.
@@ -228,9 +232,11 @@ impl Writer {
         let is_svg = &*tag.name == "svg";
         let in_svg = is_svg || self.open.iter().any(|open| open.name == "svg");
         self.page.has_svg |= is_svg;
+        let image = attribute(tag, "src").map(str::to_owned);
+        self.page.images.extend(image);
         let name = if in_svg { svg_name(&tag.name) } else { &*tag.name };
-        // A heading's link to itself.
-        let has_tags = !has_class(tag, "header");
+        // A heading's link to itself, and what enlarges an image.
+        let has_tags = !has_class(tag, "header") && name != "label";
         if has_tags {
             self.start_tag(tag, name, in_svg, is_void);
         }

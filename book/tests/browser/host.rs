@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -26,7 +26,7 @@ pub fn serve(folder: &Path, path: &str) -> String {
     format!("http://127.0.0.1:{port}{path}")
 }
 
-fn answer(folder: &PathBuf, path: &str, mut stream: TcpStream) {
+fn answer(folder: &Path, path: &str, mut stream: TcpStream) {
     let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
     let Some(request) = lines.next() else { return };
     while lines.next().is_some_and(|line| !line.is_empty()) {}

@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
+use harness::{DEADLINE, Exit, Program, Signal};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use rbook::Epub;
@@ -54,7 +56,8 @@ fn faults(bytes: &[u8]) -> Vec<String> {
             let mut document = read(&text);
             let says_svg =
                 entry.properties().iter().any(|property| property == "svg");
-            if document.has_svg != says_svg {
+            let is_page = entry.media_type() == "application/xhtml+xml";
+            if is_page && document.has_svg != says_svg {
                 document.faults.push("the manifest errs about SVG".to_owned());
             }
             documents.insert(name, document);
@@ -267,7 +270,8 @@ fn the_teacher_s_edition_is_another_book() {
 /// An EPUB of one page, made by the library.
 fn epub(page: &str) -> Vec<u8> {
     let page = EpubChapter::new("Page").href("page.xhtml").xhtml(format!(
-        "<html xmlns=\"http://www.w3.org/1999/xhtml\"><body>{page}</body></html>"
+        "<html xmlns=\"http://www.w3.org/1999/xhtml\"><body>{page}</body>\
+         </html>"
     ));
     let style = DetachedEpubManifestEntry::new("style")
         .href("book.css")
@@ -357,7 +361,41 @@ fn replaces_an_earlier_one_and_nothing_else() {
     );
     let names = ["book", "novel.epub", "out", "steps", "thesis.epub", "tmp"];
     assert_eq!(repository.sandbox.files(), names);
-    assert_eq!(repository.temporary(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(repository.temporary(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn has_the_images_of_its_pages() {
+    let repository = Repository::new();
+    let line = "<svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0h9\"/>\
+                </svg>";
+    repository.write("book/chapters/a-line.svg", line);
+    repository.preface("![A line](a-line.svg) and ![it](a-line.svg)");
+    let output = repository.run(&["epub", "--dest", "book.epub"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let bytes = fs::read(repository.path("book.epub")).unwrap();
+    assert_eq!(faults(&bytes), [""; 0]);
+    let epub = Epub::read(Cursor::new(bytes)).unwrap();
+    let images: Vec<_> = epub.manifest().images().collect();
+    assert_eq!(images.len(), 1);
+    assert_eq!(images[0].media_type(), "image/svg+xml");
+    assert_eq!(images[0].read_str().unwrap(), line);
+}
+
+#[test]
+fn leaves_nothing_when_it_is_interrupted() {
+    let repository = Repository::new();
+    let mut command = repository.command(&["epub", "--dest", "book.epub"]);
+    let mut program = Program::start(&mut command).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while repository.temporary().is_empty() {
+        assert!(Instant::now() < deadline, "no build");
+        std::thread::yield_now();
+    }
+    program.signal(Signal::INT).unwrap();
+    program.expect("interrupted");
+    assert_eq!(program.expect_end(), Exit::Code(1));
+    assert_eq!(repository.temporary(), Vec::<PathBuf>::new());
 }
 
 #[test]
