@@ -21,6 +21,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("has_its_missing_page_where_the_host_says", has_its_missing_page),
     ("hides_nothing_without_scripts_on_a_phone", hides_nothing),
     ("is_whole_on_paper", is_whole_on_paper),
+    ("is_printed_as_paper_is_from_any_screen", is_printed_from_any_screen),
     ("a_fault_elsewhere_is_noticed", a_fault_is_noticed),
 ];
 
@@ -266,6 +267,38 @@ fn is_whole_on_paper(shared: &Shared) {
     );
     let links = links.as_array().unwrap();
     assert!(links.len() > 20 && !links.contains(&json!(true)), "{links:?}");
+}
+
+/// From a dark page with all that a server adds, and in a browser that does
+/// not know what opens a fold in a style sheet.
+fn is_printed_from_any_screen(shared: &Shared) {
+    let page = shared.browser().page(&shared.book().link);
+    page.go(&shared.book().at("03-connect.html"));
+    page.wait_for("document.querySelector('.transcript button')");
+    page.eval("void (document.documentElement.dataset.colors = 'dark')");
+    let color = |of: &str, kind: &str| {
+        page.eval(&format!(
+            "getComputedStyle(document.querySelector('{of}')).{kind}"
+        ))
+    };
+    let white = json!("rgb(255, 255, 255)");
+    assert_ne!(color("body", "backgroundColor"), white);
+    page.media("print");
+    assert_eq!(color("body", "backgroundColor"), white);
+    assert_eq!(color(".transcript .screen", "backgroundColor"), white);
+    assert_eq!(color(".listing pre", "color"), json!("rgb(0, 0, 0)"));
+    assert_eq!(controls(&page), json!([]));
+
+    page.media("screen");
+    let open = "document.querySelectorAll('main details[open]').length";
+    assert_eq!(page.eval(open), json!(0));
+    page.eval("dispatchEvent(new Event('beforeprint'))");
+    let all = page.eval("document.querySelectorAll('main details').length");
+    assert!(all.as_u64() > Some(3), "{all}");
+    assert_eq!(page.eval(open), all);
+    page.eval("dispatchEvent(new Event('afterprint'))");
+    assert_eq!(page.eval(open), json!(0));
+    assert_eq!(page.console(), [""; 0]);
 }
 
 /// That the tests above can fail.
