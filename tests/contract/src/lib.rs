@@ -37,6 +37,9 @@ mod cleanup;
 #[path = "07_reply.rs"]
 mod reply;
 
+#[path = "08_lines.rs"]
+mod lines;
+
 #[path = "11_limits.rs"]
 mod limits;
 
@@ -85,6 +88,7 @@ pub const CHAPTERS: &[&[Contract]] = &[
     read::CONTRACTS,
     cleanup::CONTRACTS,
     reply::CONTRACTS,
+    lines::CONTRACTS,
     limits::CONTRACTS,
     failures::CONTRACTS,
     stop::CONTRACTS,

@@ -253,6 +253,13 @@ impl Door {
         }
     }
 
+    /// The client that has connected, if one has: nobody is waited for.
+    pub fn waiting(&self) -> Option<Peer> {
+        let (stream, _) = self.listener.accept().ok()?;
+        self.notes.add("server: accepts a connection");
+        Some(Peer::new("server", stream, self.notes.clone()))
+    }
+
     /// That nobody has connected, or the client that has.
     pub fn nobody(&self) -> Result<(), Flaw> {
         match self.listener.accept() {
