@@ -40,6 +40,9 @@ mod reply;
 #[path = "08_lines.rs"]
 mod lines;
 
+#[path = "09_frames.rs"]
+mod frames;
+
 #[path = "11_limits.rs"]
 mod limits;
 
@@ -89,6 +92,7 @@ pub const CHAPTERS: &[&[Contract]] = &[
     cleanup::CONTRACTS,
     reply::CONTRACTS,
     lines::CONTRACTS,
+    frames::CONTRACTS,
     limits::CONTRACTS,
     failures::CONTRACTS,
     stop::CONTRACTS,
