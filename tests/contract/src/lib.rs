@@ -42,6 +42,8 @@ mod lines;
 
 #[path = "09_frames.rs"]
 mod frames;
+#[path = "10_many_clients.rs"]
+mod many_clients;
 
 #[path = "11_limits.rs"]
 mod limits;
@@ -93,6 +95,7 @@ pub const CHAPTERS: &[&[Contract]] = &[
     reply::CONTRACTS,
     lines::CONTRACTS,
     frames::CONTRACTS,
+    many_clients::CONTRACTS,
     limits::CONTRACTS,
     failures::CONTRACTS,
     stop::CONTRACTS,

@@ -1,0 +1,961 @@
+//! Chapter 10: a server that many clients use at once.
+
+use std::io::{ErrorKind, Read, Write};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::Role::{Client, Server};
+use crate::flaw::Hint;
+use crate::limits::{ask, deaf_client, expect_all_answers, expect_error, pass};
+use crate::{Checked, Contract, Exam, Peer, Promise, Running};
+
+pub const CONTRACTS: &[Contract] = &[STEP, WHO_IS_HERE, WAITING_ROOM, CHAT];
+
+/// How many clients are served at once in an exam: fewer than the descriptors
+/// that any system lets a program have.
+const CROWD: usize = 100;
+
+/// A server that may not open more descriptors than this, and more clients
+/// than it can have with them.
+const FEW_DESCRIPTORS: &str = "ulimit -n 16";
+const TOO_MANY: usize = 30;
+
+const STEP: Contract = Contract {
+    id: "10-many-clients",
+    setting: "Two programs. `server [COUNT]` listens at `mysocket` in the
+folder in which it runs, also where a dead server has left its socket, prints
+`listening on mysocket` when it is ready, and serves many clients at the same
+time, until it is killed. With `COUNT`, it accepts that many, and ends when the
+last of them has gone: it removes `mysocket`, and its exit code is 0. What else
+it prints is its own affair. Each line that a client sends is a request, and
+gets one line as its answer, in this order:
+
+| request | answer |
+|---|---|
+| `SET name value` | `OK`, or `ERR` and a reason |
+| `GET name` | `VALUE value`, or `NONE` |
+| `DEL name` | `OK`, or `NONE` |
+| anything else | `ERR` and a reason |
+
+Each line ends with a newline and has at most 1024 bytes with it. A name has no
+blank in it; a value may have. There is room for 1000 names at least.
+
+`client REQUEST…` connects to `mysocket`, sends each argument as a line, and
+prints its answer before it sends the next.",
+    promises: &[
+        Promise {
+            id: "keeps-values",
+            says: "The server answers `SET`, `GET` and `DEL`, says `ERR` to \
+                   anything else, and goes on with the next request.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut client = exam.connect("mysocket")?;
+                ask(&mut client, "GET color", "NONE")?;
+                ask(&mut client, "SET color dark blue", "OK")?;
+                ask(&mut client, "GET color", "VALUE dark blue")?;
+                for junk in [&b"HELLO\n"[..], b"\xff\xfe\n", b"\n"] {
+                    client.send(junk)?;
+                    expect_error(exam, &mut client)?;
+                }
+                ask(&mut client, "DEL color", "OK")?;
+                ask(&mut client, "DEL color", "NONE")
+            },
+        },
+        Promise {
+            id: "serves-the-others",
+            says: "The server serves another client at once while one says \
+                   nothing, and one has sent half a request, which is \
+                   answered when the rest has come.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let _silent = exam.connect_as("silent", "mysocket")?;
+                let mut slow = exam.connect_as("slow", "mysocket")?;
+                slow.send("GET col")?;
+                let mut client = exam.connect("mysocket")?;
+                ask(&mut client, "SET color blue", "OK").hint(ONE_AT_A_TIME)?;
+                slow.send("or\n")?;
+                slow.expect_line("VALUE blue").hint(
+                    "a read returns what has come so far, and not a request: \
+                     keep it until its newline has come, for each client. See \
+                     chapter 8",
+                )
+            },
+        },
+        Promise {
+            id: "serves-a-hundred",
+            says: "The server serves 100 clients at once, in whatever order \
+                   they ask.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut crowd = connect_many(exam, CROWD)?;
+                for client in crowd.iter_mut().rev() {
+                    ask(client, "GET color", "NONE").hint(
+                        "the last to come is the first to ask: nobody may \
+                         have to wait until another has asked or gone. Are \
+                         there fewer threads than clients?",
+                    )?;
+                }
+                Ok(())
+            },
+        },
+        Promise {
+            id: "has-one-store",
+            says: "The server keeps one store for all: what one client has \
+                   set or deleted, another sees with its next request.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut anna = exam.connect_as("anna", "mysocket")?;
+                let mut ben = exam.connect_as("ben", "mysocket")?;
+                let hint = "is there a store for each client, or a copy of \
+                            it? All threads need the same one, behind a lock";
+                for number in 0..20 {
+                    ask(&mut anna, &format!("SET number {number}"), "OK")?;
+                    let value = format!("VALUE {number}");
+                    ask(&mut ben, "GET number", &value).hint(hint)?;
+                }
+                ask(&mut ben, "DEL number", "OK")?;
+                ask(&mut anna, "GET number", "NONE").hint(hint)
+            },
+        },
+        Promise {
+            id: "bears-the-deaf",
+            says: "The server serves the others at once, those who came \
+                   before and those who come after, while a client asks for \
+                   much and takes no answer.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut before = exam.connect_as("before", "mysocket")?;
+                ask(&mut before, "GET color", "NONE")?;
+                let _deaf = deaf_client(exam)?;
+                // Time to fill what the kernel keeps.
+                pass(Duration::from_millis(200));
+                let hint = "the thread of the client that does not read waits \
+                            in write, with something in its hand that the \
+                            others need: give back the lock before you write. \
+                            See *One store, one lock* in chapter 10";
+                ask(&mut before, "SET color blue", "OK").hint(hint)?;
+                let mut after = exam.connect_as("after", "mysocket")?;
+                ask(&mut after, "GET color", "VALUE blue").hint(hint)
+            },
+        },
+        Promise {
+            id: "answers-the-deaf",
+            says: "The server gives that client all its answers when it does \
+                   take them, complete and in order.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut deaf = deaf_client(exam)?;
+                pass(Duration::from_millis(200));
+                deaf.end();
+                expect_all_answers(exam, &mut deaf).hint(
+                    "a write takes what fits, and says how much that was: go \
+                     on with the rest when there is room again. See chapter 4",
+                )
+            },
+        },
+        Promise {
+            id: "survives-who-leaves",
+            says: "The server serves the others when a client has gone \
+                   without its answers, and when one has gone in half a \
+                   request, which is not done.",
+            takes: &[Server],
+            check: |exam| {
+                let mut server = exam.server(&[])?;
+                let mut witness = exam.connect_as("witness", "mysocket")?;
+                ask(&mut witness, "SET color blue", "OK")?;
+                deaf_client(exam)?.close();
+                let mut half = exam.connect_as("half", "mysocket")?;
+                half.send("DEL color")?;
+                half.close();
+                // Time to do what should not be done.
+                pass(Duration::from_millis(100));
+                let hint = "an error of one client ends its conversation, and \
+                            nothing else: print it in the client's own \
+                            thread, and go on";
+                server.expect_runs().hint(hint)?;
+                ask(&mut witness, "GET color", "VALUE blue").hint(
+                    "what ends without a newline is no request: it may be the \
+                     beginning of a longer one",
+                )?;
+                let mut client = exam.connect("mysocket")?;
+                ask(&mut client, "GET color", "VALUE blue").hint(hint)
+            },
+        },
+        Promise {
+            id: "refuses-a-long-line",
+            says: "The server answers a line of 1024 bytes, says `ERR` to a \
+                   longer one and ends that connection, and serves the others.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut client = exam.connect("mysocket")?;
+                let value = "x".repeat(1024 - "SET long \n".len());
+                ask(&mut client, &format!("SET long {value}"), "OK")?;
+                let mut endless = exam.connect_as("endless", "mysocket")?;
+                // No newline, and nothing of it is left unread.
+                endless.send("x".repeat(1024))?;
+                let hint = "it must not wait for the end of a line that is \
+                            too long already: read 1024 bytes at most. See \
+                            chapter 8";
+                expect_error(exam, &mut endless).hint(hint)?;
+                endless.expect_rest("").hint(
+                    "what follows in the stream is the rest of that line, and \
+                     no request: close",
+                )?;
+                ask(&mut client, "GET long", &format!("VALUE {value}"))
+            },
+        },
+        Promise {
+            id: "waits-for-room",
+            says: "The server, after `ulimit -n 16` and with 30 clients, \
+                   goes on serving those that it has, and serves the next \
+                   ones as others leave.",
+            takes: &[Server],
+            check: |exam| {
+                let (mut server, clients) = too_many_clients(exam)?;
+                pass(Duration::from_millis(300));
+                let hint = "`accept` fails when there is no descriptor left, \
+                            and there is one again when a client leaves: \
+                            report the failure, pause, try again";
+                server.expect_runs().hint(hint)?;
+                for mut client in clients {
+                    client.send("GET color\n").hint(hint)?;
+                    client.expect_line("NONE").hint(hint)?;
+                    client.close();
+                }
+                Ok(())
+            },
+        },
+        Promise {
+            id: "does-not-burn",
+            says: "The server uses next to no processor time while it cannot \
+                   accept the next client.",
+            takes: &[Server],
+            check: |exam| {
+                let (mut server, _clients) = too_many_clients(exam)?;
+                // Time to accept those for whom there is room.
+                pass(Duration::from_millis(300));
+                expect_rest(exam, &mut server).hint(
+                    "an `accept` that has failed fails again at once, \
+                     thousands of times a second: pause for a tenth of a \
+                     second before you try again",
+                )
+            },
+        },
+        Promise {
+            id: "serves-so-many",
+            says: "The server, with `3`, serves three clients together, ends \
+                   with exit code 0 when the last has gone, and removes its \
+                   name.",
+            takes: &[Server],
+            check: |exam| {
+                let mut server = exam.server(&["3"])?;
+                let mut clients = connect_many(exam, 3)?;
+                for client in clients.iter_mut().rev() {
+                    ask(client, "GET color", "NONE")?;
+                }
+                drop(clients.split_off(1));
+                exam.note("two of them close the connection");
+                // Time to end too early.
+                pass(Duration::from_millis(100));
+                let hint = "a program ends with its `main`, and takes its \
+                            threads along: wait for them first";
+                server.expect_runs().hint(hint)?;
+                ask(&mut clients[0], "GET color", "NONE").hint(hint)?;
+                exam.note("the last one closes the connection");
+                drop(clients);
+                server.expect_code(0)?;
+                exam.expect_files(&[])
+            },
+        },
+        Promise {
+            id: "needs-no-reader",
+            says: "The server, with `2`, serves two clients and ends, \
+                   although nobody reads what it prints after its first line.",
+            takes: &[Server],
+            check: |exam| {
+                const SCRIPT: &str = r#""$0" "$@" |
+                    { read -r line; exec <&-; echo "$line"; }"#;
+                exam.note("$ the output is closed after a line");
+                let mut server =
+                    exam.start_as(Server, "server", &["2"], |command| {
+                        let mut shell = Command::new("sh");
+                        shell.args(["-c", SCRIPT]);
+                        shell.arg(command.get_program());
+                        shell.args(command.get_args());
+                        shell.current_dir(exam.join(""));
+                        *command = shell;
+                    })?;
+                server.expect("listening on mysocket")?;
+                let hint = "printing fails where nobody reads, and that is no \
+                            reason to end: ignore the error (`println!` \
+                            panics; in C, ignore SIGPIPE, too)";
+                for name in ["first", "second"] {
+                    let mut client = exam.connect_as(name, "mysocket")?;
+                    ask(&mut client, "GET color", "NONE").hint(hint)?;
+                    // There is something to say about this one's end.
+                    client.send("no end")?;
+                    client.end();
+                    client.rest()?;
+                }
+                server.end().hint(hint)?;
+                exam.expect_files(&[]).hint(hint)
+            },
+        },
+        Promise {
+            id: "takes-no-other-number",
+            says: "The server, given what is no number of clients (`many`, \
+                   `-1`, `1.5`, or nothing between quotes), prints why, ends \
+                   with exit code 1, and makes nothing.",
+            takes: &[Server],
+            check: |exam| {
+                for argument in ["many", "-1", "1.5", ""] {
+                    let mut server = exam.start(Server, &[argument])?;
+                    server
+                        .expect_failure()
+                        .hint("look at the argument before you bind")?;
+                }
+                exam.expect_files(&[])
+            },
+        },
+        Promise {
+            id: "starts-after-a-crash",
+            says: "The server starts after one that was ended by `kill -9`, \
+                   and is refused with exit code 1 where one lives, which \
+                   keeps its clients.",
+            takes: &[Server],
+            check: |exam| {
+                let mut killed = exam.server(&[])?;
+                killed.kill();
+                let _server = exam.server(&[]).hint(
+                    "a socket at which nobody answers is a dead server's, and \
+                     in the way: remove it. See chapter 6",
+                )?;
+                let mut client = exam.connect("mysocket")?;
+                ask(&mut client, "SET color blue", "OK")?;
+                let mut second =
+                    exam.start_as(Server, "second", &[], |_| {})?;
+                second.expect_failure().hint(
+                    "somebody answers at that name: it must not be taken away",
+                )?;
+                ask(&mut client, "GET color", "VALUE blue")?;
+                let mut client = exam.connect("mysocket")?;
+                ask(&mut client, "GET color", "VALUE blue")
+            },
+        },
+        Promise {
+            id: "prints-each-answer",
+            says: "The client sends each argument as a line, prints the \
+                   answer to it, and nothing else, and ends with exit code 0.",
+            takes: &[Client],
+            check: |exam| {
+                let door = exam.listen("mysocket");
+                let requests = ["SET color dark blue", "GET color"];
+                let mut client = exam.start(Client, &requests)?;
+                let mut server = door.accept()?;
+                server.expect_line(requests[0])?;
+                server.send("OK\n")?;
+                client.expect("OK")?;
+                server.expect_line(requests[1])?;
+                // In two pieces, which are one answer.
+                server.send("VALUE dark")?;
+                pass(Duration::from_millis(20));
+                // It may be gone already; then its line says why.
+                let _ = server.send(" blue\n");
+                client.expect("VALUE dark blue").hint(
+                    "a read returns what has come so far: an answer ends with \
+                     its newline",
+                )?;
+                let lines = client.expect_code(0)?;
+                exam.expect(
+                    lines.is_empty(),
+                    "no more lines",
+                    format!("client| {}", lines.join("\nclient| ")),
+                )
+            },
+        },
+        Promise {
+            id: "talk-to-each-other",
+            says: "The client prints what the server answers, `OK` to `SET \
+                   color blue` and `VALUE blue` to `GET color`, while another \
+                   client says nothing.",
+            takes: &[Server, Client],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let _silent = exam.connect_as("silent", "mysocket")?;
+                let requests = ["SET color blue", "GET color"];
+                let mut client = exam.start(Client, &requests)?;
+                client.expect("OK")?;
+                client.expect("VALUE blue")?;
+                client.expect_code(0).map(drop)
+            },
+        },
+    ],
+};
+
+const ONE_AT_A_TIME: &str = "is it waiting for another client? Each needs a \
+    thread of its own, or a wait for all of them at once. See *One waits, the \
+    others work* in chapter 10";
+
+/// So many clients at once.
+fn connect_many(exam: &Exam, count: usize) -> Checked<Vec<Peer>> {
+    (1..=count)
+        .map(|number| exam.connect_as(&format!("client{number}"), "mysocket"))
+        .collect()
+}
+
+/// A server that cannot accept all of its clients, and these.
+fn too_many_clients(exam: &Exam) -> Checked<(Running, Vec<Peer>)> {
+    let mut server = exam.start_after(FEW_DESCRIPTORS, Server, &[])?;
+    server.expect("listening on mysocket")?;
+    Ok((server, connect_many(exam, TOO_MANY)?))
+}
+
+/// Expects the server to do next to nothing for half a second.
+#[cfg(target_os = "linux")]
+fn expect_rest(exam: &Exam, server: &mut Running) -> Checked {
+    const SPAN: Duration = Duration::from_millis(500);
+    server.expect_runs()?;
+    let before = harness::processor_time(server.program());
+    pass(SPAN);
+    server.expect_runs()?;
+    let used = harness::processor_time(server.program()) - before;
+    exam.expect(
+        used < SPAN / 10,
+        format!("next to no processor time in {SPAN:?}"),
+        format!("it used {used:?}"),
+    )
+}
+
+#[cfg(not(target_os = "linux"))]
+fn expect_rest(exam: &Exam, _: &mut Running) -> Checked {
+    Err(exam.cannot_examine("processor time is examined on Linux only"))
+}
+
+const WHO_IS_HERE: Contract = Contract {
+    id: "who-is-here",
+    setting: "`server` is that of this chapter, and answers `COUNT` with the
+number of clients that are connected, the one that asks among them: `5`, and no
+other word in that line.",
+    promises: &[
+        Promise {
+            id: "counts-all",
+            says: "The server says `1` to a client that is alone, and `5` to \
+                   each of five.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut first = exam.connect_as("first", "mysocket")?;
+                ask(&mut first, "COUNT", "1")?;
+                let mut clients = connect_many(exam, 4)?;
+                // Who has been answered has been accepted.
+                greet(&mut clients)?;
+                clients.push(first);
+                clients.iter_mut().rev().try_for_each(|client| {
+                    ask(client, "COUNT", "5").hint(
+                        "one counter for all: a client counts from the moment \
+                         it is accepted, whether it asks or not",
+                    )
+                })
+            },
+        },
+        Promise {
+            id: "counts-down",
+            says: "The server says `4` within a second after one of five has \
+                   left.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut clients = connect_many(exam, 5)?;
+                greet(&mut clients)?;
+                drop(clients.remove(2));
+                exam.note("client3: closes the connection");
+                expect_count(exam, &mut clients[0], "4")
+            },
+        },
+        Promise {
+            id: "counts-down-however-they-leave",
+            says: "The server does not count a client that has left in half a \
+                   request, without its answers, or that it has cut for a \
+                   line that is too long.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut client = exam.connect("mysocket")?;
+                let mut half = exam.connect_as("half", "mysocket")?;
+                half.send("GET col")?;
+                half.close();
+                deaf_client(exam)?.close();
+                let mut long = exam.connect_as("long", "mysocket")?;
+                long.send("x".repeat(1024))?;
+                long.rest()?;
+                expect_count(exam, &mut client, "1")
+            },
+        },
+        Promise {
+            id: "counts-a-crowd",
+            says: "The server says `1` again when 100 have come and gone, and \
+                   has answered them as before.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut client = exam.connect("mysocket")?;
+                ask(&mut client, "SET color blue", "OK")?;
+                let mut crowd = connect_many(exam, CROWD)?;
+                for other in &mut crowd {
+                    ask(other, "GET color", "VALUE blue")?;
+                }
+                ask(&mut client, "COUNT", &(CROWD + 1).to_string())?;
+                drop(crowd);
+                exam.note("the hundred close their connections");
+                expect_count(exam, &mut client, "1")
+            },
+        },
+    ],
+};
+
+/// Asks each of them something, so that all are known to be served.
+fn greet(clients: &mut [Peer]) -> Checked {
+    clients.iter_mut().try_for_each(|client| {
+        ask(client, "GET color", "NONE").hint(ONE_AT_A_TIME)
+    })
+}
+
+/// Expects this number before long: an end has to be noticed first.
+fn expect_count(exam: &Exam, client: &mut Peer, count: &str) -> Checked {
+    let deadline = Instant::now() + exam.limit();
+    loop {
+        client.send("COUNT\n")?;
+        let line = client.line()?;
+        if line == count {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let expected = format!("client| {count}");
+            return Err(exam.flaw(expected, format!("client| {line}"))).hint(
+                "a client that has gone must not be counted any more, however \
+                 it has gone: count down where all ways out meet, in the \
+                 `drop` of a guard or after the call that serves it",
+            );
+        }
+        pass(Duration::from_millis(10));
+    }
+}
+
+const WAITING_ROOM: Contract = Contract {
+    id: "waiting-room",
+    setting: "`server COUNT N` is the server of this chapter, which accepts
+`COUNT` clients and then ends, and serves `N` of them at a time, 1 at least.
+It leaves the next one in the backlog until one of them has gone. That one may
+have sent its requests long before.",
+    promises: &[
+        Promise {
+            id: "serves-n",
+            says: "The server, with `100 3`, serves three clients at the same \
+                   time.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&["100", "3"])?;
+                let mut clients = connect_many(exam, 3)?;
+                clients.iter_mut().rev().try_for_each(|client| {
+                    ask(client, "GET color", "NONE").hint(
+                        "wait only where there are `N` already: count up when \
+                         a client is accepted, and wait before that",
+                    )
+                })
+            },
+        },
+        Promise {
+            id: "lets-the-next-one-wait",
+            says: "The server, with `100 2`, does not answer the third as \
+                   long as both others are there, and answers it within a \
+                   second after one has gone.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&["100", "2"])?;
+                let (mut two, mut third) = full_room(exam)?;
+                expect_silence(exam, &third)?;
+                two.remove(0).close();
+                third.expect_line("NONE").hint(MAKE_ROOM)?;
+                ask(&mut two[0], "GET color", "NONE")
+            },
+        },
+        Promise {
+            id: "makes-room-for-each",
+            says: "The server, with `100 2`, serves ten clients that have \
+                   come at the same time, the next as soon as one has gone.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&["100", "2"])?;
+                let mut clients = connect_many(exam, 10)?;
+                for client in &mut clients {
+                    client.send("GET color\n")?;
+                }
+                // Whoever is first in the backlog is accepted first.
+                for mut client in clients {
+                    client.expect_line("NONE").hint(MAKE_ROOM)?;
+                    client.close();
+                }
+                Ok(())
+            },
+        },
+        Promise {
+            id: "makes-room-however-they-leave",
+            says: "The server, with `100 1`, serves the next one, too, when \
+                   one has left in half a request, without its answers, or \
+                   was cut for a line that is too long.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&["100", "1"])?;
+                let mut half = exam.connect_as("half", "mysocket")?;
+                half.send("GET col")?;
+                half.close();
+                deaf_client(exam).hint(MAKE_ROOM)?.close();
+                let mut long = exam.connect_as("long", "mysocket")?;
+                long.send("x".repeat(1024)).hint(MAKE_ROOM)?;
+                long.rest().hint(MAKE_ROOM)?;
+                let mut client = exam.connect("mysocket")?;
+                ask(&mut client, "GET color", "NONE").hint(MAKE_ROOM)
+            },
+        },
+        Promise {
+            id: "rests-meanwhile",
+            says: "The server uses next to no processor time while one waits.",
+            takes: &[Server],
+            check: |exam| {
+                let mut server = exam.server(&["100", "2"])?;
+                let (_two, _third) = full_room(exam)?;
+                expect_rest(exam, &mut server).hint(
+                    "looking again and again costs the processor: wait in \
+                     `Condvar::wait_while`, and wake it with `notify_one` \
+                     when a client has gone",
+                )
+            },
+        },
+        Promise {
+            id: "ends-after-count",
+            says: "The server, with `3 1`, ends with exit code 0 when three \
+                   have been served one after the other, and removes its \
+                   name.",
+            takes: &[Server],
+            check: |exam| {
+                let mut server = exam.server(&["3", "1"])?;
+                for name in ["first", "second", "third"] {
+                    let mut client = exam.connect_as(name, "mysocket")?;
+                    ask(&mut client, "GET color", "NONE").hint(MAKE_ROOM)?;
+                    client.close();
+                }
+                server.expect_code(0)?;
+                exam.expect_files(&[])
+            },
+        },
+        Promise {
+            id: "takes-no-other-n",
+            says: "The server, given what is no number of clients to serve at \
+                   a time (`0`, `-1`, `two`), prints why, ends with exit code \
+                   1, and makes nothing.",
+            takes: &[Server],
+            check: |exam| {
+                for n in ["0", "-1", "two"] {
+                    let mut server = exam.start(Server, &["100", n])?;
+                    server.expect_failure().hint(
+                        "look at the arguments before you bind; where nobody \
+                         may come in, all wait for ever",
+                    )?;
+                }
+                exam.expect_files(&[])
+            },
+        },
+    ],
+};
+
+const MAKE_ROOM: &str = "a client that has gone must make room, however it \
+    has gone: count down, and wake who waits, where all ways out meet";
+
+/// How long those wait in an exam who must wait.
+const A_WHILE: Duration = Duration::from_millis(300);
+
+/// Two clients that are served, where two may be, and one more that has asked.
+fn full_room(exam: &Exam) -> Checked<(Vec<Peer>, Peer)> {
+    let mut two = connect_many(exam, 2)?;
+    greet(&mut two)?;
+    let mut third = exam.connect_as("third", "mysocket")?;
+    third.send("GET color\n")?;
+    Ok((two, third))
+}
+
+/// Expects that nothing comes for a while, and no end either.
+fn expect_silence(exam: &Exam, client: &Peer) -> Checked {
+    let mut stream = client.stream();
+    stream.set_read_timeout(Some(A_WHILE)).expect("no zero");
+    let result = stream.read(&mut [0]);
+    stream.set_read_timeout(Some(exam.limit())).expect("no zero");
+    let got = match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+        Ok(0) | Err(_) => "the connection has ended",
+        Ok(_) => "there is an answer",
+    };
+    Err(exam.flaw("no answer as long as the others are there", got)).hint(
+        "it must not be served yet, and not be sent away: do not call \
+         `accept` before there is room",
+    )
+}
+
+/// The most lines that the chat keeps for a client that lags behind.
+const QUEUE: usize = 100;
+
+/// How many times so many lines are sent past a client that reads none: 16 MB
+/// in all.
+const ROUNDS: usize = 800;
+const LINES: usize = 20;
+
+const CHAT: Contract = Contract {
+    id: "chat",
+    setting: "`server` listens at `mysocket` in the folder in which it runs,
+prints `listening on mysocket` when it is ready, and serves many clients at the
+same time until it is killed. It sends each line that a client sends to all
+other clients that are connected, as it is, and to nobody else. A line ends with
+a newline and has at most 1024 bytes with it: the server ends the connection of
+a client that sends a longer one, and passes on nothing of it.
+
+For each client the server keeps up to 100 lines, besides what the kernel keeps.
+When there is one more, it ends the connection of that client.",
+    promises: &[
+        Promise {
+            id: "passes-on",
+            says: "The server sends each line to all other clients, and not \
+                   back to the one that sent it.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut all = chatters(exam, &["anna", "ben", "carl"])?;
+                for (speaker, line) in
+                    [(0, "hello, I am Anna"), (1, "Ben here"), (2, "\u{e9}")]
+                {
+                    all[speaker].send(format!("{line}\n"))?;
+                    for other in (0..3).filter(|other| *other != speaker) {
+                        all[other].expect_line(line).hint(
+                            "a line goes to all who are there but the one \
+                             that sent it",
+                        )?;
+                    }
+                }
+                Ok(())
+            },
+        },
+        Promise {
+            id: "passes-on-lines",
+            says: "The server passes on a line as a whole when it has come in \
+                   pieces and another client speaks meanwhile.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut all = chatters(exam, &["anna", "ben", "carl"])?;
+                all[0].send("good ")?;
+                // Time to pass on what is no line yet.
+                pass(Duration::from_millis(50));
+                all[1].send("hush\n")?;
+                let hint = "a read returns what has come so far, and not a \
+                            line: keep it until its newline has come";
+                all[2].expect_line("hush").hint(hint)?;
+                all[0].send("morning\nand good")?;
+                all[2].expect_line("good morning").hint(hint)?;
+                all[0].send(" night\n")?;
+                all[2].expect_line("and good night").hint(hint)
+            },
+        },
+        Promise {
+            id: "waits-for-who-lags",
+            says: "The server gives a client that reads late all 100 lines \
+                   that were sent meanwhile, in order.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut all = chatters(exam, &["anna", "ben", "late"])?;
+                for number in 1..=QUEUE {
+                    let line = long_line(number);
+                    all[0].send(format!("{line}\n"))?;
+                    all[1].expect_line(&line)?;
+                }
+                for number in 1..=QUEUE {
+                    all[2].expect_line(&long_line(number)).hint(
+                        "a client may lag by 100 lines: its queue has room \
+                         for so many",
+                    )?;
+                }
+                Ok(())
+            },
+        },
+        Promise {
+            id: "bears-the-deaf",
+            says: "The server passes on each line at once to those who read, \
+                   16 MB in all, although one never reads.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut all = chatters(exam, &["anna", "ben", "deaf"])?;
+                talk(exam, &mut all, ROUNDS)
+            },
+        },
+        Promise {
+            id: "keeps-little",
+            says: "The server's memory grows by 8 MiB at most meanwhile.",
+            takes: &[Server],
+            check: keeps_little,
+        },
+        Promise {
+            id: "drops-the-deaf",
+            says: "The server ends the connection of the client that never \
+                   reads.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut all = chatters(exam, &["anna", "ben", "deaf"])?;
+                talk(exam, &mut all, ROUNDS / 4)?;
+                let mut deaf = all.pop().expect("the third");
+                let all_lines = ROUNDS / 4 * LINES * (long_line(0).len() + 1);
+                let rest = deaf.rest().hint(
+                    "its queue is full, and stays so: shut down both halves of \
+                     its stream, which also wakes the thread that waits in \
+                     write",
+                )?;
+                exam.expect(
+                    rest.len() < all_lines,
+                    "not all that was said",
+                    "all of it was kept",
+                )?;
+                talk(exam, &mut all, 1)
+            },
+        },
+        Promise {
+            id: "survives-who-leaves",
+            says: "The server goes on when a client has left, in half a line, \
+                   too, which is not passed on.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut all = chatters(exam, &["half", "anna", "ben"])?;
+                let mut half = all.remove(0);
+                half.send("I have to")?;
+                half.close();
+                // Time to pass on what it should not.
+                pass(Duration::from_millis(100));
+                all[0].send("who was that?\n")?;
+                all[1].expect_line("who was that?").hint(
+                    "what ends without a newline is no line; and an error of \
+                     one client is no reason to end",
+                )
+            },
+        },
+        Promise {
+            id: "cuts-a-long-line",
+            says: "The server passes on a line of 1024 bytes, ends the \
+                   connection of a client that sends a longer one, and passes \
+                   on nothing of that.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut all = chatters(exam, &["anna", "ben", "endless"])?;
+                let line = "x".repeat(1023);
+                all[0].send(format!("{line}\n"))?;
+                all[1].expect_line(&line)?;
+                all[2].expect_line(&line)?;
+                // Nothing of it is left unread.
+                all[2].send("y".repeat(1024))?;
+                all[2].expect_rest("").hint(
+                    "it must not wait for the end of a line that is too long \
+                     already: read 1024 bytes at most",
+                )?;
+                all[0].send("and now?\n")?;
+                all[1].expect_line("and now?")
+            },
+        },
+    ],
+};
+
+/// Clients with these names, each of which is known to have been accepted:
+/// what it says has come to those before it.
+fn chatters(exam: &Exam, names: &[&str]) -> Checked<Vec<Peer>> {
+    let mut all: Vec<Peer> = Vec::new();
+    for name in names {
+        let mut next = exam.connect_as(name, "mysocket")?;
+        if !all.is_empty() {
+            next.send("hello\n")?;
+        }
+        for other in &mut all {
+            other.expect_line("hello").hint(
+                "a line goes to all other clients at once: each needs a \
+                 thread that reads what it says, and is on a list of those \
+                 who are there before that",
+            )?;
+        }
+        all.push(next);
+    }
+    Ok(all)
+}
+
+/// A line with a number and about 1000 bytes.
+fn long_line(number: usize) -> String {
+    format!("{number:04}{}", "x".repeat(1000))
+}
+
+/// The first speaks, and the second reads; it never lags by more than a few
+/// lines.
+fn talk(exam: &Exam, all: &mut [Peer], rounds: usize) -> Checked {
+    let lines: String =
+        (0..LINES).map(|number| format!("{}\n", long_line(number))).collect();
+    let size = lines.len();
+    exam.note(format!("anna says {size} bytes, {rounds} times; ben reads"));
+    let hint = "whoever sends a line must not wait for those who get it: put \
+                it into a queue for each, without waiting, and never hold a \
+                lock while you write to a client";
+    let mut bytes = vec![0; size];
+    for _ in 0..rounds {
+        let sent = all[0].stream().write_all(lines.as_bytes());
+        let read = sent.and_then(|()| all[1].stream().read_exact(&mut bytes));
+        if let Err(error) = read {
+            let got = match error.kind() {
+                ErrorKind::WouldBlock => "nothing comes any more".to_owned(),
+                _ => error.to_string(),
+            };
+            return Err(exam.flaw("each line to come at once", got)).hint(hint);
+        }
+        exam.expect(
+            bytes == lines.as_bytes(),
+            "the lines as they were sent",
+            "others",
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn keeps_little(exam: &Exam) -> Checked {
+    let mut server = exam.server(&[])?;
+    let mut all = chatters(exam, &["anna", "ben", "deaf"])?;
+    let before = harness::peak_memory(server.program());
+    talk(exam, &mut all, ROUNDS)?;
+    server.expect_runs()?;
+    let after = harness::peak_memory(server.program());
+    let grown = after.saturating_sub(before) / 1024;
+    exam.expect(
+        grown <= 8,
+        "its memory (VmHWM) to grow by 8 MiB at most",
+        format!("it grew by {grown} MiB"),
+    )
+    .hint(
+        "a queue without a limit grows for as long as nobody reads: give it \
+         one, and drop the client whose queue is full",
+    )
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keeps_little(exam: &Exam) -> Checked {
+    Err(exam.cannot_examine("memory is examined on Linux only"))
+}
