@@ -8,20 +8,9 @@ use std::os::unix::net::UnixStream;
 fn main() {
     let mut arguments = env::args().skip(1);
     let fault = arguments.next().expect("a fault");
-    let requests: Vec<String> = arguments.collect();
     let mut stream = UnixStream::connect("mysocket").expect("a server");
     let mut answers = BufReader::new(stream.try_clone().expect("a clone"));
-    if fault == "sends-all-at-once" {
-        let lines = requests.join("\n") + "\n";
-        stream.write_all(lines.as_bytes()).expect("a server");
-        for _ in &requests {
-            let mut answer = String::new();
-            answers.read_line(&mut answer).expect("an answer");
-            print!("{answer}");
-        }
-        return;
-    }
-    for request in requests {
+    for request in arguments {
         let end = if fault == "ends-no-line" { "" } else { "\n" };
         let line = format!("{request}{end}");
         stream.write_all(line.as_bytes()).expect("a server");

@@ -61,8 +61,8 @@ fn main() {
                 println!("accepted connection {number}");
             }
             let serve = move || {
-                while fault == "has-ten-threads"
-                    && THREADS.load(Ordering::SeqCst) >= 10
+                while fault == "has-twenty-threads"
+                    && THREADS.load(Ordering::SeqCst) >= 20
                 {
                     thread::sleep(Duration::from_millis(10));
                 }
@@ -78,7 +78,7 @@ fn main() {
                 _ => drop(scope.spawn(serve)),
             }
         }
-        if fault == "does-not-wait-for-the-last" {
+        if fault == "does-not-wait-for-the-last" && count == 3 {
             let _ = fs::remove_file("mysocket");
             process::exit(0);
         }

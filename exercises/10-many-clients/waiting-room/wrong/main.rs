@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 use std::{env, fs, hint, process, thread};
 
 use store::Store;
@@ -57,6 +58,9 @@ fn main() {
                 if result.is_none() && fault == "counts-down-after-a-clean-end"
                 {
                     return;
+                }
+                if fault == "sends-the-next-one-away" {
+                    thread::sleep(Duration::from_millis(200));
                 }
                 *HERE.lock().expect("no panic") -= 1;
                 if fault != "wakes-nobody" {
