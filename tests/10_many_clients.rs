@@ -70,20 +70,6 @@ mod each_client_alone {
         client.shutdown(Shutdown::Write).unwrap();
         assert_eq!(rest(&client), b"NONE\nOK\nVALUE 1\nOK\nNONE\n");
     }
-
-    #[test]
-    fn may_be_our_program() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox, &[]);
-        let _idle = sandbox.connect("mysocket");
-        let mut client = sandbox.command(cargo_bin!("step10-client"));
-        client.args(["SET color blue", "GET color"]);
-        Command::from_std(client)
-            .timeout(DEADLINE)
-            .assert()
-            .success()
-            .stdout("OK\nVALUE blue\n");
-    }
 }
 
 mod together {
@@ -112,19 +98,6 @@ mod together {
         for (number, client) in clients.iter().enumerate().rev() {
             assert_eq!(next_line(client), format!("VALUE value{number}"));
         }
-    }
-
-    #[test]
-    fn they_share_one_store() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox, &[]);
-        let (a, b) = (sandbox.connect("mysocket"), sandbox.connect("mysocket"));
-        for number in 0..100 {
-            assert_eq!(ask(&a, &format!("SET number {number}")), "OK");
-            assert_eq!(ask(&b, "GET number"), format!("VALUE {number}"));
-        }
-        assert_eq!(ask(&b, "DEL number"), "OK");
-        assert_eq!(ask(&a, "GET number"), "NONE");
     }
 
     #[test]
@@ -162,16 +135,6 @@ mod together {
 
 mod is_not_held_up_by {
     use super::*;
-
-    #[test]
-    fn a_silent_client() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox, &[]);
-        let silent = sandbox.connect("mysocket");
-        expect_service(&sandbox);
-        expect_service(&sandbox);
-        assert_eq!(ask(&silent, "GET service"), "VALUE works");
-    }
 
     #[test]
     fn a_client_that_writes_a_byte_at_a_time() {
