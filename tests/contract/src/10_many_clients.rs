@@ -423,14 +423,31 @@ fn expect_rest(exam: &Exam, server: &mut Running) -> Checked {
     const SPAN: Duration = Duration::from_millis(500);
     server.expect_runs()?;
     let before = harness::processor_time(server.program());
-    pass(SPAN);
+    // On a busy machine it may get little of the processor, however much of
+    // it it wants.
+    let mut is_always_busy = true;
+    for _ in 0..20 {
+        pass(SPAN / 20);
+        is_always_busy &= is_busy(server);
+    }
     server.expect_runs()?;
     let used = harness::processor_time(server.program()) - before;
     exam.expect(
-        used < SPAN / 10,
+        used < SPAN / 10 && !is_always_busy,
         format!("next to no processor time in {SPAN:?}"),
         format!("it used {used:?}"),
     )
+}
+
+/// Whether its main thread, or any other, has work to do.
+#[cfg(target_os = "linux")]
+fn is_busy(server: &Running) -> bool {
+    let tasks = format!("/proc/{}/task", server.program().id());
+    let tasks = std::fs::read_dir(tasks).into_iter().flatten().flatten();
+    tasks.into_iter().any(|task| {
+        let stat = std::fs::read_to_string(task.path().join("stat"));
+        stat.is_ok_and(|stat| stat.contains(") R "))
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -713,9 +730,9 @@ fn expect_silence(exam: &Exam, client: &Peer) -> Checked {
 /// The most lines that the chat keeps for a client that lags behind.
 const QUEUE: usize = 100;
 
-/// How many times so many lines are sent past a client that reads none: 16 MB
+/// How many times so many lines are sent past a client that reads none: 10 MB
 /// in all.
-const ROUNDS: usize = 800;
+const ROUNDS: usize = 500;
 const LINES: usize = 20;
 
 const CHAT: Contract = Contract {
@@ -798,18 +815,18 @@ When there is one more, it ends the connection of that client.",
         Promise {
             id: "bears-the-deaf",
             says: "The server passes on each line at once to those who read, \
-                   4 MB in all, although one never reads.",
+                   1 MB in all, although one never reads.",
             takes: &[Server],
             check: |exam| {
                 let _server = exam.server(&[])?;
                 let mut all = chatters(exam, &["anna", "ben", "deaf"])?;
-                talk(exam, &mut all, ROUNDS / 4)
+                talk(exam, &mut all, ROUNDS / 10)
             },
         },
         Promise {
             id: "keeps-little",
-            says: "While 16 MB are said, and one never reads, the server's \
-                   memory grows by 8 MiB at most.",
+            says: "While 10 MB are said, and one never reads, the server's \
+                   memory grows by 4 MiB at most.",
             takes: &[Server],
             check: keeps_little,
         },
@@ -821,9 +838,9 @@ When there is one more, it ends the connection of that client.",
             check: |exam| {
                 let _server = exam.server(&[])?;
                 let mut all = chatters(exam, &["anna", "ben", "deaf"])?;
-                talk(exam, &mut all, ROUNDS / 4)?;
+                talk(exam, &mut all, ROUNDS / 10)?;
                 let mut deaf = all.pop().expect("the third");
-                let all_lines = ROUNDS / 4 * LINES * (long_line(0).len() + 1);
+                let all_lines = ROUNDS / 10 * LINES * (long_line(0).len() + 1);
                 let rest = deaf.rest().hint(
                     "its queue is full, and stays so: shut down both halves of \
                      its stream, which also wakes the thread that waits in \
@@ -980,8 +997,8 @@ fn keeps_little(exam: &Exam) -> Checked {
     let after = harness::peak_memory(server.program());
     let grown = after.saturating_sub(before) / 1024;
     exam.expect(
-        grown <= 8,
-        "its memory (VmHWM) to grow by 8 MiB at most",
+        grown <= 4,
+        "its memory (VmHWM) to grow by 4 MiB at most",
         format!("it grew by {grown} MiB"),
     )
     .hint(
