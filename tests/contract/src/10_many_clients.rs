@@ -75,6 +75,8 @@ prints its answer before it sends the next.",
                 slow.send("GET col")?;
                 let mut client = exam.connect("mysocket")?;
                 ask(&mut client, "SET color blue", "OK").hint(ONE_AT_A_TIME)?;
+                // Time to take what has come for all that will.
+                pass(Duration::from_millis(100));
                 slow.send("or\n")?;
                 slow.expect_line("VALUE blue").hint(
                     "a read returns what has come so far, and not a request: \
