@@ -220,11 +220,12 @@ prints its answer before it sends the next.",
                    ones as others leave.",
             takes: &[Server],
             check: |exam| {
-                let (mut server, clients) = too_many_clients(exam)?;
-                pass(Duration::from_millis(300));
                 let hint = "`accept` fails when there is no descriptor left, \
                             and there is one again when a client leaves: \
                             report the failure, pause, try again";
+                let (mut server, clients) =
+                    too_many_clients(exam).hint(hint)?;
+                pass(Duration::from_millis(300));
                 server.expect_runs().hint(hint)?;
                 for mut client in clients {
                     client.send("GET color\n").hint(hint)?;

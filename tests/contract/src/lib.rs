@@ -42,6 +42,7 @@ mod lines;
 
 #[path = "09_frames.rs"]
 mod frames;
+
 #[path = "10_many_clients.rs"]
 mod many_clients;
 
