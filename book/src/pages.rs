@@ -5,6 +5,8 @@
 //! step, or some of its items (see [`Listing::read`]), and `{{#diagram bind}}`
 //! a picture (see [`diagram::html`]). `{{#matrix}}` shows which client works
 //! with which server, according to the page's transcripts (see [`matrix`]).
+//! `{{#sequence CAPTION}}` draws what the kernel saw in the transcript before
+//! it, which traces its programs (see `transcript/sequence/mod.rs`).
 //! `{{#contract}}` shows what the programs of the chapter's step must do, and
 //! `{{#exercise any-path}}` what the exercise before it asks for (see
 //! [`exercise`]). A fence is one of
@@ -256,6 +258,8 @@ enum Directive {
     Html(String),
     Listing(Listing),
     Matrix,
+    /// With its caption.
+    Sequence(String),
 }
 
 /// What takes the place of a part of the text.
@@ -504,6 +508,9 @@ impl<'a> Reader<'a> {
                     self.replacements.push((range, listing));
                 }
                 Ok(Directive::Matrix) => self.matrix(range),
+                Ok(Directive::Sequence(caption)) => {
+                    self.sequence(range, &caption);
+                }
                 Err(message) => self.problem(range.start, message),
             }
         }
@@ -523,11 +530,42 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn sequence(&mut self, range: Range<usize>, caption: &str) {
+        let line = line_of(self.text, range.start);
+        // One that cannot be read has its own problems.
+        let is_read = self.played.len() == self.page.transcripts;
+        let number = self
+            .played
+            .iter()
+            .filter(|played| played.transcript.line < line)
+            .count();
+        let Some(played) = number.checked_sub(1).map(|at| &self.played[at])
+        else {
+            if is_read {
+                self.problem(
+                    range.start,
+                    "there is no transcript before this: a sequence is drawn \
+                     from the one above it",
+                );
+            }
+            return;
+        };
+        let id = format!("sequence-{}-{number}", self.slug);
+        match played.transcript.sequence(&id, caption) {
+            Ok(html) => {
+                self.replacements.push((range, Replacement::Html(html)));
+            }
+            Err(problems) if is_read => self.problems.extend(problems),
+            Err(_) => {}
+        }
+    }
+
     fn directive(&self, line: &str) -> Result<Directive, String> {
         const FORM: &str = "`{{#listing STEP FILE}}`, or `{{#listing STEP \
                             FILE ITEM…}}` for some items of the file, or \
-                            `{{#diagram NAME}}`, or `{{#matrix}}`, or \
-                            `{{#contract}}`, or `{{#exercise NAME}}`";
+                            `{{#diagram NAME}}`, or `{{#sequence CAPTION}}`, \
+                            or `{{#matrix}}`, or `{{#contract}}`, or \
+                            `{{#exercise NAME}}`";
         let inside = line
             .strip_prefix("{{#")
             .and_then(|line| line.strip_suffix("}}"))
@@ -554,6 +592,12 @@ impl<'a> Reader<'a> {
             }
             ["diagram", ..] => {
                 Err(format!("a diagram has one name: write {FORM}"))
+            }
+            ["sequence"] => Err(format!(
+                "a sequence has a caption, one sentence: write {FORM}"
+            )),
+            ["sequence", words @ ..] => {
+                Ok(Directive::Sequence(words.join(" ")))
             }
             ["matrix"] => Ok(Directive::Matrix),
             ["matrix", ..] => {

@@ -191,12 +191,12 @@ fn words(command: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn put(html: &mut String, arguments: std::fmt::Arguments) {
+pub(super) fn put(html: &mut String, arguments: std::fmt::Arguments) {
     html.write_fmt(arguments).expect("a string takes everything");
 }
 
 /// Text as HTML, in an element or in a quoted attribute.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut html = String::new();
     for c in text.chars() {
         match c {

@@ -86,6 +86,7 @@ mod parse;
 mod play;
 mod programs;
 mod record;
+mod sequence;
 #[cfg(target_os = "linux")]
 mod sock_diag;
 
