@@ -265,6 +265,40 @@ fn a_directive_in_the_wrong_place_is_refused() {
     );
 }
 
+const TRACE: &str = "# A\n\n```console,needs=strace\n\
+    $ strace target/debug/step1-server\n| listen(3, -1) = 0\n```\n";
+
+#[test]
+fn a_sequence_is_drawn_from_the_transcript_above_it() {
+    let other = "```console\n$ ls\n```\n";
+    let text =
+        format!("{other}{TRACE}\n{{{{#sequence It `listens`.}}}}\n{other}");
+    let page = Fixture::new().page(&text).unwrap();
+    let figure = page.split_once("<figure class=\"sequence\"").unwrap().1;
+    assert!(figure.starts_with(" id=\"sequence-notes-2\""), "{figure}");
+    let figure = figure.split_once("</figure>").unwrap().0;
+    assert!(figure.contains("listen(<b class=\"fd fd1\">3</b>, -1)"));
+    assert!(figure.contains("<figcaption>It <code>listens</code>.<"));
+}
+
+#[test]
+fn a_sequence_that_cannot_be_drawn_is_refused() {
+    let fixture = Fixture::new();
+    let sequence = "\n{{#sequence It listens.}}\n";
+    fixture.refuses(&format!("{TRACE}\n{{{{#sequence}}}}\n"), 8, "a caption");
+    fixture.refuses(&format!("{sequence}\n{TRACE}"), 2, "no transcript before");
+    let broken = TRACE.replace("-1) = 0", "-1) = zero");
+    let says = "cannot read this line of strace's: `zero`";
+    fixture.refuses(&(broken + sequence), 5, says);
+    let untraced = format!("```console\n$ ls\n```\n{sequence}");
+    fixture.refuses(&untraced, 2, "no call is printed in this transcript");
+    // A transcript that is wrong says so itself.
+    let wrong = TRACE.replace("needs=strace", "needs=nothing");
+    let error = fixture.page(&(wrong + sequence)).unwrap_err();
+    assert!(error.contains("unknown tool `nothing`"), "{error}");
+    assert!(!error.contains("sequence"), "{error}");
+}
+
 #[test]
 fn code_that_nobody_runs_is_refused() {
     let fixture = Fixture::new();

@@ -16,6 +16,7 @@ mod protocol;
 #[path = "../commands/repository.rs"]
 #[expect(dead_code, reason = "here, less is done with a repository")]
 mod repository;
+mod sequence;
 mod tests;
 
 use std::env;
@@ -69,7 +70,13 @@ fn main() {
     // Most of the time, a test waits for the browser.
     arguments.test_threads.get_or_insert(4);
     let shared = Arc::new(Shared::default());
-    let tests = [tests::TESTS, play::TESTS, access::TESTS, anywhere::TESTS];
+    let tests = [
+        tests::TESTS,
+        play::TESTS,
+        sequence::TESTS,
+        access::TESTS,
+        anywhere::TESTS,
+    ];
     let in_browser = tests.into_iter().flatten();
     let in_browser =
         in_browser.map(|test| (test, chromium::missing as Missing));

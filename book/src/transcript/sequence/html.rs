@@ -14,24 +14,26 @@ const LANES: [&str; 2] = ["a", "b"];
 impl Sequence {
     /// The sequence as one block of HTML, without an empty line in it.
     pub fn html(&self, id: &str, caption: &str) -> String {
+        let names: Vec<String> =
+            self.lanes.iter().map(|lane| escape(&lane.name)).collect();
         let mut html = format!(
-            "<figure class=\"sequence\" id=\"{}\" style=\"{}\">\n",
+            "<figure class=\"sequence\" id=\"{}\" style=\"{}\" \
+             aria-label=\"What the kernel saw of {}\">\n",
             escape(id),
             self.colors(),
+            names.join(" and "),
         );
         // The items say it.
-        let lanes = self.lanes.iter().zip(LANES);
-        let names: String = lanes
-            .map(|(lane, letter)| {
-                let name = escape(&lane.name);
-                format!("<b class=\"{letter}\">{name}</b>")
-            })
+        let titles: String = names
+            .iter()
+            .zip(LANES)
+            .map(|(name, letter)| format!("<b class=\"{letter}\">{name}</b>"))
             .collect();
         put(
             &mut html,
             format_args!(
                 "<ol class=\"{}\" role=\"list\">\n<li class=\"lanes\" \
-                 aria-hidden=\"true\">{names}<b class=\"k\">kernel</b>\
+                 aria-hidden=\"true\">{titles}<b class=\"k\">kernel</b>\
                  </li>\n",
                 ["one", "two"][self.lanes.len() - 1],
             ),

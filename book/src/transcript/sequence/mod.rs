@@ -328,7 +328,30 @@ impl Sequence {
             commands.push(one.command);
             entries.push(one.entry);
         }
+        number_in_order(&mut rows);
         Ok(Self { lanes, rows })
+    }
+}
+
+/// Numbers what descriptors lead to from 1, in the order in which the reader
+/// meets them.
+fn number_in_order(rows: &mut [Row]) {
+    let mut met = Vec::new();
+    for row in rows {
+        let (call, result) = match &mut row.event {
+            Happening::Waits { call, .. } => (call, None),
+            Happening::Returns { call, result, .. } => (call, Some(result)),
+            Happening::Signal(_) | Happening::Ends(_) => continue,
+        };
+        for part in call.iter_mut().chain(result.into_iter().flatten()) {
+            let Part::Descriptor { object, .. } = part else { continue };
+            let known = met.iter().position(|other| *other == *object);
+            let place = known.unwrap_or_else(|| {
+                met.push(*object);
+                met.len() - 1
+            });
+            *object = place + 1;
+        }
     }
 }
 
@@ -512,9 +535,9 @@ server ends: Ctrl-C
                  client| connect(3, {sun_path=\"m\"}, 4) = 0\n\
                  server| accept4(3, {sa_family=AF_UNIX}, [110 => 2], 0) = 4\n"
             ),
-            "server accept4(3#2, …) waits for a connection\n\
-             client connect(3#1, \"m\", …) = 0\n\
-             server accept4 = 4#1\n"
+            "server accept4(3#1, …) waits for a connection\n\
+             client connect(3#2, \"m\", …) = 0\n\
+             server accept4 = 4#2\n"
         );
     }
 
@@ -550,11 +573,11 @@ server ends: Ctrl-C
                  server| accept4(3, NULL, NULL, 0) = 4\n\
                  server| accept4(3, NULL, NULL, 0) = 5\n"
             ),
-            "server accept4(3#3, …) waits for a connection\n\
-             client connect(3#1, \"m\", …) = 0\n\
-             client connect(4#2, \"m\", …) = 0\n\
-             server accept4 = 4#1\n\
-             server accept4(3#3, …) = 5#2\n"
+            "server accept4(3#1, …) waits for a connection\n\
+             client connect(3#2, \"m\", …) = 0\n\
+             client connect(4#3, \"m\", …) = 0\n\
+             server accept4 = 4#2\n\
+             server accept4(3#1, …) = 5#3\n"
         );
     }
 
@@ -658,6 +681,7 @@ server ends: Ctrl-C
         );
         for part in [
             "id=\"sequence-x-1\" style=\"--a:var(--color1);--b:var(--color2)\"",
+            "aria-label=\"What the kernel saw of server and client\"",
             "<ol class=\"two\" role=\"list\">",
             "<b class=\"a\">server</b><b class=\"b\">client</b>",
             "there is no &lt;b&gt;",
