@@ -41,6 +41,13 @@
 //! kernel| server 4 ⇄ client 3, 6 bytes wait for server 4
 //! ```
 //!
+//! A transcript that traces its programs with `strace` can be drawn as a
+//! sequence diagram as well: the line `{{#sequence CAPTION}}` somewhere below
+//! it shows what the kernel saw. See `sequence/mod.rs` for what must be traced
+//! how, and what the picture promises. So that its lines come in the same
+//! order each time, write those of two programs in the order of cause and
+//! effect, and end a server that waits with `^C` under `strace -qz`.
+//!
 //! # What it means
 //!
 //! Entries are played in order, in an empty directory, with umask 022, and
