@@ -10,7 +10,8 @@
 //! Of one program, strace tells the order of its calls. Between two programs,
 //! the order is the transcript's: that of cause and effect. So both must print
 //! their calls as they make them; a trace that is read from a file can only be
-//! drawn alone.
+//! drawn alone. And a line that says what a call has brought, a connection or
+//! bytes, must stand below the line of the call that has given it.
 //!
 //! When a call was made is not told, only when it had returned. Where one that
 //! can wait returns after the other program has done something, it is drawn
@@ -18,14 +19,17 @@
 //! there, or is about to be made.
 
 mod html;
+mod objects;
 mod strace;
+mod trace;
 mod words;
 
-use std::collections::HashMap;
+use std::mem;
 
+use self::objects::Objects;
 use self::strace::{Call, Line};
-use self::words::Word;
-use super::{Event, Transcript, parse};
+use self::trace::Traced;
+use super::Transcript;
 use crate::problem::Problem;
 
 /// The calls of one or two programs, in the order of time.
@@ -83,17 +87,6 @@ enum Part {
     },
 }
 
-/// A line of a trace.
-struct Traced {
-    terminal: usize,
-    /// The entry at which it stands.
-    entry: usize,
-    /// The command that is traced: its entry.
-    command: usize,
-    is_live: bool,
-    line: Line,
-}
-
 impl Transcript {
     /// What the kernel saw, as a block of HTML without an empty line in it.
     /// `id` becomes the figure's id, and `caption` its caption: text without
@@ -111,225 +104,190 @@ impl Transcript {
         let sequence = Sequence::read(self)?;
         Ok(sequence.html(id, caption))
     }
-
-    /// The lines of its traces.
-    fn traced(&self) -> Result<Vec<Traced>, Vec<Problem>> {
-        let mut traced = Vec::new();
-        let mut problems = Vec::new();
-        // For each terminal, what its last command is: its entry, and whose
-        // calls it prints.
-        let mut commands: Vec<Option<(usize, Source)>> = Vec::new();
-        commands.resize_with(self.terminals.len(), || None);
-        // The traces in files: who is traced, and by which command.
-        let mut files: HashMap<&str, (usize, usize)> = HashMap::new();
-        for (entry, now) in self.entries.iter().enumerate() {
-            let terminal = now.terminal;
-            match &now.event {
-                Event::Command(command) => {
-                    let words: Vec<&str> = parse::words(command).collect();
-                    let source = if words.contains(&"strace") {
-                        let option =
-                            words.iter().position(|word| *word == "-o");
-                        match option.and_then(|at| words.get(at + 1)) {
-                            Some(file) => {
-                                files.insert(file, (terminal, entry));
-                                Source::File
-                            }
-                            None => Source::Live,
-                        }
-                    } else {
-                        let mut words = words.iter();
-                        match words.find_map(|word| files.get(word)) {
-                            Some(&(terminal, command)) => {
-                                Source::Reads { terminal, command }
-                            }
-                            None => Source::Untraced,
-                        }
-                    };
-                    commands[terminal] = Some((entry, source));
-                }
-                Event::Printed(text) => {
-                    let (terminal, command, is_live) = match &commands[terminal]
-                    {
-                        Some((command, Source::Live)) => {
-                            (terminal, *command, true)
-                        }
-                        &Some((_, Source::Reads { terminal, command })) => {
-                            (terminal, command, false)
-                        }
-                        _ => continue,
-                    };
-                    match strace::parse(text) {
-                        Ok(None) => {}
-                        Ok(Some(line)) => traced.push(Traced {
-                            terminal,
-                            entry,
-                            command,
-                            is_live,
-                            line,
-                        }),
-                        Err(why) => problems.push(Problem::new(
-                            &self.file,
-                            self.line_of(entry),
-                            format!("cannot read this line of strace's: {why}"),
-                        )),
-                    }
-                }
-                Event::Interrupt => {
-                    let Some((command, Source::Live)) = commands[terminal]
-                    else {
-                        continue;
-                    };
-                    let line = match self.ends_command(entry) {
-                        true => Line::Ended("Ctrl-C".to_owned()),
-                        false => Line::Signal("Ctrl-C".to_owned()),
-                    };
-                    traced.push(Traced {
-                        terminal,
-                        entry,
-                        command,
-                        is_live: true,
-                        line,
-                    });
-                }
-                _ => {}
-            }
-        }
-        if problems.is_empty() { Ok(traced) } else { Err(problems) }
-    }
-
-    /// What to call the program in a terminal: the terminal's name, or the
-    /// program's, if it has none.
-    fn program(&self, terminal: usize, command: usize) -> String {
-        let name = &self.terminals[terminal];
-        if !name.is_empty() {
-            return name.clone();
-        }
-        let Event::Command(command) = &self.entries[command].event else {
-            unreachable!("a trace belongs to a command");
-        };
-        let path = parse::words(command).find(|word| word.contains('/'));
-        let name = path.and_then(|path| path.rsplit('/').next());
-        name.unwrap_or("program").to_owned()
-    }
-}
-
-/// Whose calls a command prints.
-enum Source {
-    /// Those that it makes.
-    Live,
-    /// Those of the program in this terminal, which this command has started.
-    Reads { terminal: usize, command: usize },
-    /// None: they go to a file.
-    File,
-    /// None.
-    Untraced,
 }
 
 impl Sequence {
     fn read(transcript: &Transcript) -> Result<Self, Vec<Problem>> {
         let traced = transcript.traced()?;
-        let refuse = |entry: usize, why: &str| {
+        let problem = |(entry, why): (usize, String)| {
             let line = transcript.line_of(entry);
-            Err(vec![Problem::new(&transcript.file, line, why)])
+            vec![Problem::new(&transcript.file, line, why)]
         };
-        let is_call = |one: &&Traced| matches!(one.line, Line::Call(_));
-        if traced.iter().find(is_call).is_none() {
-            return refuse(
-                0,
-                "no call is printed in this transcript: trace a program with \
-                 `strace`, in its terminal or into a file that is printed",
-            );
-        }
-        let mut terminals: Vec<usize> =
-            traced.iter().map(|one| one.terminal).collect();
-        terminals.sort();
-        terminals.dedup();
-        if let [_, _, third, ..] = terminals[..] {
-            let one = traced.iter().find(|one| one.terminal == third);
-            return refuse(
-                one.map_or(0, |one| one.entry),
-                "a third program is traced, and a picture has room for two",
-            );
-        }
-        if let Some(one) = traced.iter().find(|one| !one.is_live)
-            && terminals.len() > 1
-        {
-            return refuse(
-                one.entry,
-                "a trace that is read from a file does not tell what came \
-                 before and after it in the other program: let both print \
-                 their calls (no `-o`), or trace one alone",
-            );
-        }
-        let lane = |terminal: usize| {
-            let mut lanes = terminals.iter();
-            lanes.position(|other| *other == terminal).unwrap_or_default()
-        };
+        let terminals = terminals(&traced).map_err(problem)?;
         let lanes = terminals.iter().map(|&terminal| {
             let one = traced.iter().find(|one| one.terminal == terminal);
             let command = one.map_or(0, |one| one.command);
             Lane { name: transcript.program(terminal, command), terminal }
         });
-        let lanes = lanes.collect();
-
-        let mut rows: Vec<Row> = Vec::new();
-        // For each row, the command to which it belongs.
-        let mut commands: Vec<usize> = Vec::new();
-        // For each row, the entry.
-        let mut entries: Vec<usize> = Vec::new();
-        let mut objects = Objects::default();
+        let mut drawing = Drawing {
+            connects: lanes_that_call(&traced, &terminals, "connect"),
+            sends: lanes_that_call(&traced, &terminals, "sendto"),
+            ..Drawing::default()
+        };
         for one in &traced {
-            let lane = lane(one.terminal);
-            let event = match &one.line {
-                Line::Signal(name) => Happening::Signal(name.clone()),
-                Line::Ended(how) => {
-                    objects.forget(lane);
-                    Happening::Ends(how.clone())
-                }
-                Line::Call(call) => {
-                    let words = objects.parts(lane, words::call(call));
-                    let result = objects.result(lane, call);
-                    // Where it may have begun.
-                    let last = commands
-                        .iter()
-                        .rposition(|command| *command == one.command);
-                    let begin = last.map_or_else(
-                        || entries.iter().filter(|e| **e < one.command).count(),
-                        |last| last + 1,
-                    );
-                    let others_act = rows[begin..].iter().any(|row| {
-                        !matches!(row.event, Happening::Waits { .. })
-                    });
-                    let mut call_parts = words;
-                    if let Some(reason) = words::waits_for(call)
-                        && others_act
-                    {
-                        let call = std::mem::take(&mut call_parts);
-                        let event = Happening::Waits { call, reason };
-                        rows.insert(begin, Row { lane, event });
-                        commands.insert(begin, one.command);
-                        let entry = match begin {
-                            0 => one.command,
-                            begin => entries[begin - 1],
-                        };
-                        entries.insert(begin, entry);
-                    }
-                    Happening::Returns {
-                        name: call.name.clone(),
-                        call: call_parts,
-                        result,
-                        failed: call.error.is_some(),
-                        effect: words::effect(call),
-                    }
-                }
-            };
-            rows.push(Row { lane, event });
-            commands.push(one.command);
-            entries.push(one.entry);
+            let mut places = terminals.iter();
+            let lane = places.position(|other| *other == one.terminal);
+            drawing
+                .add(lane.unwrap_or_default(), one)
+                .map_err(|why| problem((one.entry, why)))?;
         }
+        let mut rows: Vec<Row> =
+            drawing.rows.into_iter().map(|(row, ..)| row).collect();
         number_in_order(&mut rows);
-        Ok(Self { lanes, rows })
+        Ok(Self { lanes: lanes.collect(), rows })
+    }
+}
+
+/// The terminals whose programs are drawn, in their order; or why that cannot
+/// be done, and at which entry.
+fn terminals(traced: &[Traced]) -> Result<Vec<usize>, (usize, String)> {
+    let refuse = |entry, why: &str| Err((entry, why.to_owned()));
+    if !traced.iter().any(|one| matches!(one.line, Line::Call(_))) {
+        return refuse(
+            0,
+            "no call is printed in this transcript: trace a program with \
+             `strace`, in its terminal or into a file that is printed",
+        );
+    }
+    let mut terminals: Vec<usize> =
+        traced.iter().map(|one| one.terminal).collect();
+    terminals.sort();
+    terminals.dedup();
+    if let Some(third) = terminals.get(2) {
+        let one = traced.iter().find(|one| one.terminal == *third);
+        return refuse(
+            one.map_or(0, |one| one.entry),
+            "a third program is traced, and a picture has room for two",
+        );
+    }
+    if let Some(one) = traced.iter().find(|one| !one.is_live)
+        && terminals.len() > 1
+    {
+        return refuse(
+            one.entry,
+            "a trace that is read from a file does not tell what came before \
+             and after it in the other program: let both print their calls \
+             (no `-o`), or trace one alone",
+        );
+    }
+    Ok(terminals)
+}
+
+/// For each lane, whether such a call is in its trace.
+fn lanes_that_call(
+    traced: &[Traced],
+    terminals: &[usize],
+    name: &str,
+) -> Vec<bool> {
+    let calls = |terminal: &usize| {
+        traced.iter().any(|one| {
+            let Line::Call(call) = &one.line else { return false };
+            one.terminal == *terminal
+                && call.name == name
+                && call.error.is_none()
+        })
+    };
+    terminals.iter().map(calls).collect()
+}
+
+/// A sequence, as far as it is drawn.
+#[derive(Default)]
+struct Drawing {
+    /// Each with the command that it belongs to, and with the entry that it is
+    /// drawn from or after.
+    rows: Vec<(Row, usize, usize)>,
+    objects: Objects,
+    /// For each lane, whether its trace has a connection that it makes.
+    connects: Vec<bool>,
+    /// For each lane, whether its trace has bytes that it writes.
+    sends: Vec<bool>,
+}
+
+impl Drawing {
+    fn add(&mut self, lane: usize, one: &Traced) -> Result<(), String> {
+        let event = match &one.line {
+            Line::Signal(name) => Happening::Signal(name.clone()),
+            Line::Ended(how) => {
+                self.objects.forget(lane);
+                Happening::Ends(how.clone())
+            }
+            Line::Call(call) => {
+                self.check_cause(lane, call)?;
+                let mut parts = self.objects.parts(lane, words::call(call));
+                let result = self.objects.result(lane, call);
+                let begin = self.begin(one);
+                let others_act = self.rows[begin..].iter().any(|(row, ..)| {
+                    !matches!(row.event, Happening::Waits { .. })
+                });
+                if let Some(reason) = words::waits_for(call)
+                    && others_act
+                {
+                    let call = mem::take(&mut parts);
+                    let event = Happening::Waits { call, reason };
+                    let entry = match begin.checked_sub(1) {
+                        Some(before) => self.rows[before].2,
+                        None => one.command,
+                    };
+                    let row = (Row { lane, event }, one.command, entry);
+                    self.rows.insert(begin, row);
+                }
+                Happening::Returns {
+                    name: call.name.clone(),
+                    call: parts,
+                    result,
+                    failed: call.error.is_some(),
+                    effect: words::effect(call),
+                }
+            }
+        };
+        self.rows.push((Row { lane, event }, one.command, one.entry));
+        Ok(())
+    }
+
+    /// The place before which a call cannot have begun: after the last row of
+    /// its command, or where that was typed.
+    fn begin(&self, one: &Traced) -> usize {
+        let is_same = |(_, command, _): &_| *command == one.command;
+        match self.rows.iter().rposition(is_same) {
+            Some(last) => last + 1,
+            None => self
+                .rows
+                .iter()
+                .filter(|(.., entry)| *entry < one.command)
+                .count(),
+        }
+    }
+
+    /// Refuses an effect that is written above its cause. The transcript's
+    /// test would not notice: it waits for one line after the other, and some
+    /// of them have been there for a while.
+    fn check_cause(&self, lane: usize, call: &Call) -> Result<(), String> {
+        let other_does = |lanes: &[bool]| {
+            let mut others = lanes.iter().enumerate();
+            others.any(|(other, does)| other != lane && *does)
+        };
+        if call.error.is_some() {
+            return Ok(());
+        }
+        match call.name.as_str() {
+            "accept" | "accept4"
+                if other_does(&self.connects)
+                    && self.objects.backlog.is_empty() =>
+            {
+                Err("nobody has connected yet: this line belongs below the \
+                     other program's `connect`"
+                    .to_owned())
+            }
+            "recvfrom"
+                if other_does(&self.sends)
+                    && self.objects.reads_too_much(lane, call) =>
+            {
+                Err("these bytes were not written yet: this line belongs \
+                     below the other program's `sendto`"
+                    .to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -352,72 +310,6 @@ fn number_in_order(rows: &mut [Row]) {
             });
             *object = place + 1;
         }
-    }
-}
-
-/// What descriptors lead to.
-#[derive(Default)]
-struct Objects {
-    /// By program and number.
-    known: HashMap<(usize, String), usize>,
-    /// How many there were.
-    count: usize,
-    /// Those that were connected and not yet accepted. A backlog is a queue.
-    backlog: Vec<usize>,
-}
-
-impl Objects {
-    /// What a descriptor leads to, as far as the trace tells.
-    fn of(&mut self, lane: usize, number: &str) -> usize {
-        let key = (lane, number.to_owned());
-        *self.known.entry(key).or_insert_with(|| {
-            self.count += 1;
-            self.count
-        })
-    }
-
-    fn parts(&mut self, lane: usize, words: Vec<Word>) -> Vec<Part> {
-        let parts = words.into_iter().map(|word| match word {
-            Word::Text(text) => Part::Text(text),
-            Word::Descriptor(number) => {
-                let object = self.of(lane, &number);
-                Part::Descriptor { number, object }
-            }
-        });
-        parts.collect()
-    }
-
-    /// The result of a call, after which other descriptors may be known.
-    fn result(&mut self, lane: usize, call: &Call) -> Vec<Part> {
-        let number = call.arguments.first().cloned().unwrap_or_default();
-        match call.name.as_str() {
-            _ if call.error.is_some() => {}
-            "connect" => {
-                let object = self.of(lane, &number);
-                self.backlog.push(object);
-            }
-            "socket" => {
-                self.known.remove(&(lane, call.result.clone()));
-            }
-            "accept" | "accept4" => {
-                let key = (lane, call.result.clone());
-                match self.backlog.is_empty() {
-                    true => self.known.remove(&key),
-                    false => self.known.insert(key, self.backlog.remove(0)),
-                };
-            }
-            _ => {}
-        }
-        let parts = self.parts(lane, words::result(call));
-        if call.name == "close" {
-            self.known.remove(&(lane, number));
-        }
-        parts
-    }
-
-    /// A program has ended.
-    fn forget(&mut self, lane: usize) {
-        self.known.retain(|(other, _), _| *other != lane);
     }
 }
 
@@ -638,6 +530,22 @@ server ends: Ctrl-C
             16,
             "read from a file",
         );
+        let early = "server$ strace target/debug/step5-server\n\
+             server| listening\n\
+             client$ strace target/debug/step5-client\n\
+             server| accept4(3, NULL, NULL, 0) = 4\n\
+             client| connect(3, {sun_path=\"m\"}, 4) = 0\n";
+        assert_refused(early, 13, "nobody has connected yet");
+        let early = "server$ strace target/debug/step5-server\n\
+             server| listening\n\
+             client$ strace target/debug/step5-client\n\
+             client| connect(3, {sun_path=\"m\"}, 4) = 0\n\
+             server| accept4(3, NULL, NULL, 0) = 4\n\
+             client| sendto(3, \"Hi\", 2, 0, NULL, 0) = 2\n\
+             server| recvfrom(4, \"Hi\", 9, 0, NULL, NULL) = 2\n\
+             server| recvfrom(4, \"!\", 9, 0, NULL, NULL) = 1\n\
+             client| sendto(3, \"!\", 1, 0, NULL, 0) = 1\n";
+        assert_refused(early, 17, "were not written yet");
         assert_refused(
             "a$ strace target/debug/step1-server\n\
              a| listen(3, -1) = 0\n\
