@@ -63,9 +63,7 @@
                 return;
             }
             keys[key]();
-            // Here, arrows turn no pages.
             event.preventDefault();
-            event.stopPropagation();
         });
     }
 })();

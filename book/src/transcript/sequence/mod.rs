@@ -570,7 +570,7 @@ server ends: Ctrl-C
              client? 1\n\
              server| accept4(3, NULL, NULL, 0) = 4\n",
         )
-        .sequence("sequence-x-1", "It `waits` & <waits>.")
+        .sequence("sequence-x-1", "It `<waits>` & <waits>.")
         .unwrap();
         let rows: Vec<&str> = html
             .lines()
@@ -595,7 +595,7 @@ server ends: Ctrl-C
             "there is no &lt;b&gt;",
             "<code>ENOENT</code>",
             "<b class=\"fd fd1\">3</b>",
-            "It <code>waits</code> &amp; &lt;waits&gt;. <small>Dotted:",
+            "It <code>&lt;waits&gt;</code> &amp; &lt;waits&gt;. <small>Dotted:",
         ] {
             assert!(html.contains(part), "no {part} in {html}");
         }
