@@ -53,7 +53,10 @@ impl Sequence {
             states[row.lane] = match row.event {
                 Happening::Ends(_) => "off",
                 Happening::Waits { .. } => "waits",
-                _ => "runs",
+                Happening::Returns { .. } => "runs",
+                // It may wait, and go on waiting.
+                Happening::Signal(_) if states[row.lane] == "waits" => "waits",
+                Happening::Signal(_) => "runs",
             };
         }
         html.push_str("</ol>\n");

@@ -69,7 +69,7 @@ enum Happening {
         failed: bool,
         effect: String,
     },
-    /// Ctrl-C was pressed, or another signal has come, and it goes on.
+    /// Ctrl-C was pressed, or another signal has come, and the program goes on.
     Signal(String),
     /// It has ended, and how: `exited with 0`.
     Ends(String),
@@ -245,9 +245,12 @@ impl Drawing {
     }
 
     /// The place before which a call cannot have begun: after the last row of
-    /// its command, or where that was typed.
+    /// its command, or where that was typed. A signal comes whenever it likes.
     fn begin(&self, one: &Traced) -> usize {
-        let is_same = |(_, command, _): &_| *command == one.command;
+        let is_same = |(row, command, _): &(Row, usize, usize)| {
+            *command == one.command
+                && !matches!(row.event, Happening::Signal(_))
+        };
         match self.rows.iter().rposition(is_same) {
             Some(last) => last + 1,
             None => self
@@ -497,10 +500,13 @@ server ends: Ctrl-C
                 "server$ strace target/debug/step13-server\n\
                  server| listen(3, -1) = 0\n\
                  server^C\n\
+                 server| poll([{fd=4}], 1, -1) = 1 ([{fd=4}])\n\
                  server| unlink(\"mysocket\") = 0\n"
             ),
             "server listen(3#1, -1) = 0\n\
+             server poll(4#2, …) waits for any of them\n\
              server gets Ctrl-C\n\
+             server poll = 1: 4#2\n\
              server unlink(\"mysocket\") = 0\n"
         );
     }
@@ -600,6 +606,14 @@ server ends: Ctrl-C
             assert!(html.contains(part), "no {part} in {html}");
         }
         assert!(!html.contains("\n\n"), "{html}");
+        let signal = transcript(
+            "needs=strace",
+            "$ strace target/debug/step13-server\n| listen(3, -1) = 0\n^C\n\
+             | poll([{fd=4}], 1, -1) = 1 ([{fd=4}])\n",
+        );
+        let signal = signal.sequence("id", "Waits on.").unwrap();
+        assert!(signal.contains("\"signal by-a a-waits"), "{signal}");
+        assert!(signal.contains("\"returns by-a a-waits"), "{signal}");
         let alone = transcript(
             "needs=strace",
             "$ strace target/debug/step1-server\n| listen(3, -1) = 0\n",

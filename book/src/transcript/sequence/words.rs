@@ -116,6 +116,15 @@ pub fn effect(call: &Call) -> String {
             "puts an end behind what has come".to_owned()
         }
         "close" => "forgets the descriptor".to_owned(),
+        "poll" | "ppoll"
+            if call.result == "1"
+                && call
+                    .remark
+                    .as_ref()
+                    .is_some_and(|ready| ready.contains("revents=POLLIN}")) =>
+        {
+            "finds it readable".to_owned()
+        }
         "unlink" => {
             format!("removes the name {}", argument(0).trim_matches('"'))
         }
@@ -241,7 +250,7 @@ mod tests {
                 "ppoll([{fd=4, events=POLLIN}, {fd=3, events=POLLIN}], 2) = 1 ([{fd=3, revents=POLLIN}])",
                 "ppoll(<4>, <3>, …)",
                 "1: <3>",
-                "",
+                "finds it readable",
             ),
             ("getpid() = 7", "getpid()", "7", ""),
         ] {
