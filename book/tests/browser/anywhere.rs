@@ -142,7 +142,7 @@ fn hidden(page: &Page, ways: &str) -> Value {
                 const text = texts.currentNode.data.trim();
                 const element = texts.currentNode.parentElement;
                 if (text && !element.checkVisibility()
-                    && !element.closest('svg, .screen, {ways}'))
+                    && !element.closest('svg, .screen, .lanes, {ways}'))
                     found.push(text);
             }}
             return found.slice(0, 9);

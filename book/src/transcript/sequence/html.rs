@@ -27,13 +27,15 @@ impl Sequence {
         let titles: String = names
             .iter()
             .zip(LANES)
-            .map(|(name, letter)| format!("<b class=\"{letter}\">{name}</b>"))
+            .map(|(name, letter)| {
+                format!("<b class=\"by-{letter}\">{name}</b>")
+            })
             .collect();
         put(
             &mut html,
             format_args!(
                 "<ol class=\"{}\" role=\"list\">\n<li class=\"lanes\" \
-                 aria-hidden=\"true\">{titles}<b class=\"k\">kernel</b>\
+                 aria-hidden=\"true\">{titles}<b class=\"kernel\">kernel</b>\
                  </li>\n",
                 ["one", "two"][self.lanes.len() - 1],
             ),

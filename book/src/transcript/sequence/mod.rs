@@ -597,7 +597,7 @@ server ends: Ctrl-C
             "id=\"sequence-x-1\" style=\"--a:var(--color1);--b:var(--color2)\"",
             "aria-label=\"What the kernel saw of server and client\"",
             "<ol class=\"two\" role=\"list\">",
-            "<b class=\"a\">server</b><b class=\"b\">client</b>",
+            "<b class=\"by-a\">server</b><b class=\"by-b\">client</b>",
             "there is no &lt;b&gt;",
             "<code>ENOENT</code>",
             "<b class=\"fd fd1\">3</b>",
