@@ -155,7 +155,8 @@ fn draws_in_lanes(shared: &Shared) {
                 .querySelector(`.sequence ${selector}`)
                 .getBoundingClientRect().left);
             return [
-                left('.lanes .by-a'), left('.by-a .out code'), left('.lanes .kernel'),
+                left('.lanes .by-a'), left('.by-a .out code'),
+                left('.lanes .kernel'),
                 left('.by-b .out code'), left('.lanes .by-b'),
             ];
         })()",

@@ -176,7 +176,8 @@ mod tests {
     #[test]
     fn an_error_has_a_name_and_a_text() {
         let call = call(
-            r#"connect(3, {sun_path="m"}, 4) = -1 ECONNREFUSED (Connection refused)"#,
+            "connect(3, {sun_path=\"m\"}, 4) = -1 ECONNREFUSED \
+             (Connection refused)",
         );
         assert_eq!(call.result, "-1");
         assert_eq!(call.error.unwrap(), "ECONNREFUSED");

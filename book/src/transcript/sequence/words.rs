@@ -247,7 +247,8 @@ mod tests {
                 "removes the name mysocket",
             ),
             (
-                "ppoll([{fd=4, events=POLLIN}, {fd=3, events=POLLIN}], 2) = 1 ([{fd=3, revents=POLLIN}])",
+                "ppoll([{fd=4, events=POLLIN}, {fd=3, events=POLLIN}], 2) \
+                 = 1 ([{fd=3, revents=POLLIN}])",
                 "ppoll(<4>, <3>, …)",
                 "1: <3>",
                 "finds it readable",
@@ -262,7 +263,8 @@ mod tests {
     #[test]
     fn an_error_says_why() {
         let (_, result, effect) = told(
-            r#"connect(3, {sa_family=AF_UNIX, sun_path="m"}, 4) = -1 ECONNREFUSED (Connection refused)"#,
+            "connect(3, {sa_family=AF_UNIX, sun_path=\"m\"}, 4) = -1 \
+             ECONNREFUSED (Connection refused)",
         );
         assert_eq!(result, "ECONNREFUSED");
         assert_eq!(effect, "nobody listens at m");
