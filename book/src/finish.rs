@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use regex::Regex;
 
+use crate::fork::Fork;
 use crate::listing::escaped;
 use crate::pages::Chapter;
 use crate::site;
@@ -52,13 +53,18 @@ const SPACER_FOR_THE_EYE: &str = "<li class=\"spacer\" aria-hidden=\"true\">";
 
 /// Gives each page its own description, the chapter's first paragraph; lets
 /// a screen reader say the numbers of the chapters; tells titles their numbers
-/// (see [`number`]); and removes those files of mdBook's own design that no
+/// (see [`number`]); links to where a `fork` has its files; and removes those
+/// files of mdBook's own design that no
 /// page names.
 ///
 /// # Errors
 ///
 /// A file that cannot be read, written or removed.
-pub fn finish(folder: &Path, chapters: &[Chapter]) -> io::Result<()> {
+pub fn finish(
+    folder: &Path,
+    chapters: &[Chapter],
+    fork: &Fork,
+) -> io::Result<()> {
     let descriptions: BTreeMap<PathBuf, String> = chapters
         .iter()
         .filter_map(|chapter| {
@@ -66,6 +72,16 @@ pub fn finish(folder: &Path, chapters: &[Chapter]) -> io::Result<()> {
             Some((page, first_paragraph(&chapter.text)?))
         })
         .collect();
+    // The first page is the book's first chapter once more.
+    let mut sources: BTreeMap<PathBuf, &Path> = chapters
+        .iter()
+        .map(|chapter| {
+            (chapter.file.with_extension("html"), chapter.file.as_path())
+        })
+        .collect();
+    if let Some(first) = chapters.first() {
+        sources.insert("index.html".into(), &first.file);
+    }
     let (pages, others): (Vec<_>, Vec<_>) = site::files(folder)?
         .into_iter()
         .partition(|name| name.ends_with(".html") && name != "toc.html");
@@ -84,6 +100,9 @@ pub fn finish(folder: &Path, chapters: &[Chapter]) -> io::Result<()> {
             describe(&mut finished, description);
         }
         number(&mut finished, &name);
+        if let Some(chapter) = sources.get(Path::new(&name)) {
+            fork.link(&mut finished, chapter);
+        }
         if finished != text {
             fs::write(path, finished)?;
         }

@@ -11,6 +11,7 @@ pub mod epub;
 pub mod examine;
 pub mod exercise;
 mod finish;
+mod fork;
 pub mod interrupt;
 pub mod learn;
 mod links;

@@ -17,6 +17,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use crate::check::{self, Report};
 use crate::course::Course;
 use crate::finish::finish;
+use crate::fork::Fork;
 use crate::pages::{self, Problems, Sockets, line_of};
 use crate::problem::Problem;
 use crate::teaching;
@@ -71,6 +72,7 @@ pub fn build(
     let root = course.root.join("book");
     let mut config = settings(course, edition)?;
     config.build.build_dir = folder.to_owned();
+    let fork = Fork::read(&config)?;
     let html = config.html_config().unwrap_or_default();
     for (key, named, extension) in [
         ("additional-css", html.additional_css, "css"),
@@ -98,7 +100,7 @@ pub fn build(
     let warnings = warnings.0.lock().unwrap_or_else(PoisonError::into_inner);
     ensure!(warnings.is_empty(), "mdBook warns:\n{}", warnings.join("\n"));
     check::built(folder).map_err(Problems)?;
-    finish(folder, &chapters).with_context(|| {
+    finish(folder, &chapters, &fork).with_context(|| {
         format!("cannot finish the pages in {}", folder.display())
     })?;
     Ok(report)

@@ -397,3 +397,38 @@ fn can_be_read_where_unix_sockets_are_forbidden() {
     assert!(error.contains("`cargo book doctor`"), "{error}");
     assert_eq!(output.status.code(), Some(1));
 }
+
+#[test]
+fn a_fork_s_pages_lead_to_its_files() {
+    let repository = Repository::new();
+    let settings = repository.read("book/book.toml");
+    repository.builds("site");
+    let page = repository.read("site/01-one.html");
+    assert!(!page.contains("Edit this page"), "{page}");
+    assert!(!page.contains("Report a mistake"), "{page}");
+
+    // As README says: the three lines that are prepared.
+    let of_fork = ["edit-url", "report-url", "file-url"]
+        .iter()
+        .fold(settings, |text, key| text.replace(&format!("# {key}"), key))
+        .replace("OWNER/REPOSITORY", "ada/sockets");
+    repository.write("book/book.toml", &of_fork);
+    repository.builds("site");
+    let page = repository.read("site/01-one.html");
+    let at = "https://github.com/ada/sockets";
+    for link in [
+        format!("{at}/edit/main/book/chapters/01-one.md\">Edit this page"),
+        format!("{at}/issues/new?title=One&amp;body=In+book/chapters/01-one"),
+        format!("{at}/blob/main/steps/01-one/src/bin/server.rs\">steps/"),
+    ] {
+        assert!(page.contains(&link), "{page}\nwithout {link}");
+    }
+    let first = repository.read("site/index.html");
+    assert!(first.contains("/edit/main/book/chapters/preface.md\""));
+
+    let wrong = of_fork.replace("edit-url", "edit-uri");
+    repository.write("book/book.toml", &wrong);
+    let output = repository.run(&["build", "--dest", "site"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("unknown field `edit-uri`"), "{error}");
+}
