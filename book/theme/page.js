@@ -145,10 +145,14 @@
             const body = section.body.toLowerCase();
             const all = words.every((word) =>
                 title.includes(word) || body.includes(word));
-            if (!all) {
+            // Whoever pastes what a terminal says has an error in it.
+            const error = section.url.startsWith("errors.html#")
+                && title.includes(" ") && phrase.includes(title);
+            if (!all && !error) {
                 continue;
             }
             const score = 8 * (title === phrase)
+                + 8 * error
                 + 4 * title.includes(phrase)
                 + 2 * body.includes(phrase)
                 + words.every((word) => title.includes(word));
