@@ -53,28 +53,6 @@ fn expect_answers(mut client: &UnixStream, answers: &str) {
 mod a_request {
     use super::*;
 
-    #[test]
-    fn gets_its_answer_while_the_connection_stays_open() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox, &[]);
-        let mut client = sandbox.connect("mysocket");
-        for (request, answer) in [
-            ("GET color\n", "NONE\n"),
-            ("SET color blue\n", "OK\n"),
-            ("GET color\n", "VALUE blue\n"),
-            ("SET color red\n", "OK\n"),
-            ("GET color\n", "VALUE red\n"),
-            ("DEL color\n", "OK\n"),
-            ("DEL color\n", "NONE\n"),
-            ("GET color\n", "NONE\n"),
-        ] {
-            client.write_all(request.as_bytes()).unwrap();
-            expect_answers(&client, answer);
-        }
-        client.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(rest(&client), "");
-    }
-
     /// Two requests, cut at each byte in turn: in the middle of the é, between
     /// the two, and with a whole request and a part of the next in one write.
     #[test]
@@ -165,14 +143,6 @@ mod many_requests {
         let requests = (0..500).map(|n| format!("SET a {n}\nGET a\n"));
         let answers = (0..500).map(|n| format!("OK\nVALUE {n}\n"));
         (requests.collect(), answers.collect())
-    }
-
-    #[test]
-    fn in_one_write_are_answered_in_order() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox, &[]);
-        let (requests, answers) = a_thousand();
-        assert_eq!(ask(&sandbox, requests), answers);
     }
 
     /// The server can write no more answers, and has most of the requests
@@ -307,15 +277,6 @@ mod a_last_line_without_an_end {
 
 mod the_store {
     use super::*;
-
-    #[test]
-    fn outlives_the_connection() {
-        let sandbox = Sandbox::new();
-        let _server = start_server(&sandbox, &[]);
-        assert_eq!(ask(&sandbox, "SET a 1\nSET b 2\n"), "OK\nOK\n");
-        assert_eq!(ask(&sandbox, "DEL b\n"), "OK\n");
-        assert_eq!(ask(&sandbox, "GET a\nGET b\n"), "VALUE 1\nNONE\n");
-    }
 
     #[test]
     fn is_full_with_a_thousand_names() {

@@ -14,18 +14,19 @@ pub const CONTRACTS: &[Contract] = &[STEP, PING, A_THOUSAND_AT_ONCE, ANY_BYTE];
 
 const STEP: Contract = Contract {
     id: "08-lines",
-    setting: "Two programs. `server [N]` is the server of chapter 6 with another
+    setting:
+        "Two programs. `server [N]` is the server of chapter 6 with another
 task: each line that a client sends is a request, and gets a line as its answer.
 `SET name value` is answered with `OK`, `GET name` with `VALUE value` or `NONE`,
 `DEL name` with `OK` or `NONE`, and everything else with `ERR` and a reason. A
 name has no blank in it; a value may have. A line is UTF-8, ends with a newline,
-before which there may be a carriage return, and has at most 1024 bytes with them.
-Values outlive the connection; there are 1000 at most, and then `SET` of a new name is
-answered with `ERR`. After a line that is too long and a last line that has no end
-the server answers `ERR` and closes the connection; it reports what is wrong with
-one client in a line that names `connection` and the number, and goes on. `client
-REQUEST…` connects to `mysocket`, sends each argument as a line, prints each answer,
-and ends with exit code 0.",
+before which there may be a carriage return, and has at most 1024 bytes with
+them. Values outlive the connection; there are 1000 at most, and then `SET` of a
+new name is answered with `ERR`. To a line that is too long, and to a last line
+that has no end, the server answers `ERR` and closes the connection; it reports
+what is wrong with one client in a line that names `connection` and the number,
+and goes on. `client REQUEST…` connects to `mysocket`, sends each argument as a
+line, prints each answer, and ends with exit code 0.",
     promises: &[
         Promise {
             id: "answers-requests",
@@ -103,9 +104,8 @@ and ends with exit code 0.",
                 let _server = exam.server(&[])?;
                 let mut client = exam.connect("mysocket")?;
                 ask(&mut client, "SET a  b  c ", "OK")?;
-                ask(&mut client, "GET a", "VALUE  b  c ").hint(
-                    "cut the line at its first two blanks, and no others",
-                )
+                ask(&mut client, "GET a", "VALUE  b  c ")
+                    .hint("cut the line at its first two blanks, and no others")
             },
         },
         Promise {
@@ -117,8 +117,13 @@ and ends with exit code 0.",
                 let _server = exam.server(&[])?;
                 let mut client = exam.connect("mysocket")?;
                 ask(&mut client, "SET a 1\r", "OK")?;
-                ask(&mut client, "GET a\r", "VALUE 1")?;
-                ask(&mut client, "GET a", "VALUE 1")
+                for request in ["GET a\r", "GET a"] {
+                    ask(&mut client, request, "VALUE 1").hint(
+                        "after the newline, take off one carriage return, if \
+                         there is one: some end their lines with both",
+                    )?;
+                }
+                Ok(())
             },
         },
         Promise {
@@ -146,7 +151,10 @@ and ends with exit code 0.",
                 ask(&mut first, "SET a 1", "OK")?;
                 first.close();
                 let mut second = exam.connect_as("second", "mysocket")?;
-                ask(&mut second, "GET a", "VALUE 1")
+                ask(&mut second, "GET a", "VALUE 1").hint(
+                    "the values belong to the server, and not to a \
+                     connection: make their store before the first client",
+                )
             },
         },
         Promise {
@@ -180,8 +188,13 @@ and ends with exit code 0.",
                 accepted(&mut server, 1)?;
                 reported(&mut server, 1)?;
                 let mut client = exam.connect("mysocket")?;
-                ask(&mut client, "GET a", "NONE")?;
-                ask(&mut client, "GET b", "NONE")
+                ask(&mut client, "GET a", "NONE").hint(
+                    "the limit counts the newline, too: of a line of 1025 \
+                     bytes it is the last one",
+                )?;
+                ask(&mut client, "GET b", "NONE").hint(
+                    "what comes after such a line is not looked at any more",
+                )
             },
         },
         Promise {
@@ -236,12 +249,16 @@ and ends with exit code 0.",
                 for _ in 0..1000 {
                     client.expect_line("OK")?;
                 }
-                refused(exam, &mut client, b"SET new 1")
-                    .hint("there must be an end to what clients make you keep")?;
-                ask(&mut client, "SET 0 y", "OK")?;
+                refused(exam, &mut client, b"SET new 1").hint(
+                    "there must be an end to what clients make you keep",
+                )?;
+                ask(&mut client, "SET 0 y", "OK").hint(
+                    "a name that is there takes no more room than before",
+                )?;
                 ask(&mut client, "GET 0", "VALUE y")?;
                 ask(&mut client, "DEL 1", "OK")?;
                 ask(&mut client, "SET new 1", "OK")
+                    .hint("what is deleted makes room")
             },
         },
         Promise {
@@ -269,8 +286,12 @@ and ends with exit code 0.",
                 let mut client = exam.connect("mysocket")?;
                 ask(&mut client, "SET a 1", "OK")?;
                 client.close();
-                server.expect_code(0)?;
+                server.expect_code(0).hint(
+                    "the end of the stream is the end of this client, and \
+                     with N clients served the server has done its work",
+                )?;
                 exam.expect_files(&[])
+                    .hint("who makes the name removes it: see chapter 6")
             },
         },
         Promise {
@@ -286,9 +307,15 @@ and ends with exit code 0.",
                 for (request, answer) in
                     requests.iter().zip(["OK", "VALUE keep it short"])
                 {
-                    server.expect_line(request)?;
+                    server.expect_line(request).hint(
+                        "each argument is a line: it needs its newline, or \
+                         the server waits for more",
+                    )?;
                     server.send(format!("{answer}\n"))?;
-                    client.expect(answer)?;
+                    client.expect(answer).hint(
+                        "an answer ends with its newline: do not wait for \
+                         the end of the stream",
+                    )?;
                 }
                 client.expect_code(0)?;
                 server.expect_rest("")
@@ -441,7 +468,10 @@ fn told_and_closed(exam: &Exam, client: &mut Peer) -> Checked {
 fn reported(server: &mut Running, number: u32) -> Checked {
     let name = format!("connection {number}");
     let expected = format!("server| {name}: what is wrong with it");
-    server.expect_that(&expected, |line| line.contains(&name)).map(drop)
+    server
+        .expect_that(&expected, |line| line.contains(&name))
+        .hint("one client's fault must not end the server: report it, go on")
+        .map(drop)
 }
 
 const PING: Contract = Contract {
@@ -456,9 +486,13 @@ with `PONG`.",
             check: |exam| {
                 let _server = exam.server(&[])?;
                 let mut client = exam.connect("mysocket")?;
-                ask(&mut client, "PING", "PONG")?;
-                ask(&mut client, "PING\r", "PONG")?;
-                ask(&mut client, "PING", "PONG")
+                for line in ["PING", "PING\r", "PING"] {
+                    ask(&mut client, line, "PONG").hint(
+                        "it is a request like the others: the connection \
+                         stays, and a carriage return does not matter",
+                    )?;
+                }
+                Ok(())
             },
         },
         Promise {
@@ -487,7 +521,9 @@ with `PONG`.",
                 let _server = exam.server(&[])?;
                 let mut client = exam.connect("mysocket")?;
                 for line in ["PING x", "ping", "PINGPING"] {
-                    refused(exam, &mut client, line.as_bytes())?;
+                    refused(exam, &mut client, line.as_bytes()).hint(
+                        "the whole line is `PING`, and not its beginning",
+                    )?;
                 }
                 Ok(())
             },
@@ -499,9 +535,15 @@ with `PONG`.",
             check: |exam| {
                 let _server = exam.server(&[])?;
                 let mut client = exam.connect("mysocket")?;
-                ask(&mut client, "SET PING 1", "OK")?;
-                ask(&mut client, "GET PING", "VALUE 1")?;
-                ask(&mut client, "DEL PING", "OK")
+                for (request, answer) in [
+                    ("SET PING 1", "OK"),
+                    ("GET PING", "VALUE 1"),
+                    ("DEL PING", "OK"),
+                ] {
+                    ask(&mut client, request, answer)
+                        .hint("`PING` may be a name, too")?;
+                }
+                Ok(())
             },
         },
     ],
@@ -511,9 +553,10 @@ const A_THOUSAND_AT_ONCE: Contract = Contract {
     id: "a-thousand-at-once",
     setting: "`client` connects to `mysocket`, reads requests from its standard
 input, a line each, sends each without waiting for the answers to those before,
-and prints the answers, a line each. When its input ends, it half-closes; when it
-has as many answers as it has sent requests, it ends with exit code 0. If the server closes
-before that, it says what is wrong and ends with exit code 1.",
+and prints the answers, a line each. When its input ends, it half-closes, and
+prints what still comes until the server closes. It ends with exit code 0 if
+there was an answer to each request. If not, it says what is wrong and ends with
+exit code 1.",
     promises: &[
         Promise {
             id: "does-not-wait",
@@ -561,9 +604,7 @@ before that, it says what is wrong and ends with exit code 1.",
             says: "So do 100,000, and the server reads no more until its \
                    answers are taken.",
             takes: &[Client],
-            check: |exam| {
-                asks(exam, 100_000)
-            },
+            check: |exam| asks(exam, 100_000),
         },
         Promise {
             id: "asks-nothing",
@@ -588,8 +629,13 @@ before that, it says what is wrong and ends with exit code 1.",
                 server.expect_rest("GET a\nGET b\n")?;
                 server.send("VALUE 1\nVAL")?;
                 server.close();
-                client.expect("VALUE 1")?;
-                let lines = client.expect_failure()?;
+                client.expect("VALUE 1").hint(
+                    "an answer that is whole is printed, whatever comes after",
+                )?;
+                let lines = client.expect_failure().hint(
+                    "count what you send and what you print: that the server \
+                     has closed does not mean that it has answered",
+                )?;
                 exam.expect(
                     lines.iter().all(|line| line != "VAL"),
                     "no half of an answer",
@@ -666,11 +712,12 @@ const MOST: usize = 65_536;
 const ANY_BYTE: Contract = Contract {
     id: "any-byte",
     setting: "The server of this chapter with two more requests. `PUT name
-length`, a newline, and then so many bytes, any bytes, keep a value, and get `OK`. `TAKE name`
-gets `BYTES length`, a newline and the bytes, or `NONE`. A length is from 0 to
-65536; another one, and what is no number, gets `ERR`, and the server closes
-the connection, since it cannot know where the next request begins. What `SET` has kept can be taken; a
-`GET` of what is no text, or has a newline in it, gets `ERR`.",
+length`, a newline, and then so many bytes, any bytes, keep a value, and get
+`OK`. `TAKE name` gets `BYTES length`, a newline and the bytes, or `NONE`. A
+length is from 0 to 65536; another one, and what is no number, gets `ERR`, and
+the server closes the connection, since it cannot know where the next request
+begins. What `SET` has kept can be taken; a `GET` of what is no text, or has a
+newline in it, gets `ERR`.",
     promises: &[
         Promise {
             id: "keeps-any-byte",
@@ -701,7 +748,9 @@ the connection, since it cannot know where the next request begins. What `SET` h
                 let mut client = exam.connect("mysocket")?;
                 ask(&mut client, "TAKE a", "NONE")?;
                 put(&mut client, "a", b"")?;
-                take(exam, &mut client, "a", b"")?;
+                take(exam, &mut client, "a", b"").hint(
+                    "a value of 0 bytes is a value, and its name is there",
+                )?;
                 ask(&mut client, "GET b", "NONE")
             },
         },
@@ -754,7 +803,10 @@ the connection, since it cannot know where the next request begins. What `SET` h
                 client.end();
                 client.rest()?;
                 let mut next = exam.connect_as("next", "mysocket")?;
-                take(exam, &mut next, "a", b"whole")
+                take(exam, &mut next, "a", b"whole").hint(
+                    "the end came before the length was reached: that is an \
+                     error, and half a value is none",
+                )
             },
         },
         Promise {
@@ -818,9 +870,8 @@ the connection, since it cannot know where the next request begins. What `SET` h
                 let mut client = exam.connect("mysocket")?;
                 for value in [&b"one\ntwo"[..], b"\xff"] {
                     put(&mut client, "a", value)?;
-                    refused(exam, &mut client, b"GET a").hint(
-                        "an answer with a newline in it would be two",
-                    )?;
+                    refused(exam, &mut client, b"GET a")
+                        .hint("an answer with a newline in it would be two")?;
                 }
                 Ok(())
             },

@@ -1,10 +1,9 @@
 //! The server of chapter 8, but wrong, in the way that its first argument
 //! names.
 
-use std::env;
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixStream;
+use std::{env, fs, process};
 
 use small_server::{Values, answer, line, send, serve};
 
@@ -18,7 +17,10 @@ fn main() {
     serve(clients.unwrap_or(usize::MAX), |stream, values| {
         let served = client(&fault, stream, values);
         match (&served, fault.as_str()) {
-            (Err(error), "stops-at-the-first-bad-client") => panic!("{error}"),
+            (Err(error), "stops-at-the-first-bad-client") => {
+                eprintln!("Error: {error}");
+                process::exit(1);
+            }
             (Err(_), "hides-errors") => {
                 return send(stream, "ERR").or(Ok(()));
             }
@@ -75,6 +77,22 @@ fn client(
             }
             return Ok(());
         }
+        "keeps-the-return" => {
+            let mut line = Vec::new();
+            while (&mut requests)
+                .take(1024)
+                .read_until(b'\n', &mut line)
+                .unwrap_or(0)
+                > 0
+            {
+                if line.pop() != Some(b'\n') {
+                    return Err("the line has no end".to_owned());
+                }
+                send(stream, &answer(&line, values))?;
+                line.clear();
+            }
+            return Ok(());
+        }
         "takes-half-a-line" => {
             let mut line = Vec::new();
             while (&mut requests)
@@ -111,18 +129,12 @@ fn client(
             Err(error) => return Err(error),
         };
         let mut said = match fault {
-            "keeps-the-return" if line.ends_with(b"1") => {
-                answer(&[&line, &b"\r"[..]].concat(), values)
-            }
             "cuts-at-every-blank" => {
                 let text = String::from_utf8_lossy(&line).into_owned();
                 let words: Vec<&str> = text.split_whitespace().collect();
                 answer(words.join(" ").as_bytes(), values)
             }
-            "keeps-everything" if line.starts_with(b"SET new ") => {
-                values.pop_first();
-                answer(&line, values)
-            }
+            "keeps-everything" => keep_or_answer(&line, values),
             _ => answer(&line, values),
         };
         if fault == "hangs-up-on-nonsense" && said.starts_with("ERR") {
@@ -133,4 +145,14 @@ fn client(
         }
         send(stream, &said)?;
     }
+}
+
+/// Answers without a limit to how many values there are.
+fn keep_or_answer(line: &[u8], values: &mut Values) -> String {
+    let words = str::from_utf8(line).unwrap_or_default().splitn(3, ' ');
+    if let ["SET", name, value] = words.collect::<Vec<_>>()[..] {
+        values.insert(name.to_owned(), value.into());
+        return "OK".to_owned();
+    }
+    answer(line, values)
 }
