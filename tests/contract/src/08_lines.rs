@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::thread;
-use std::time::Duration;
 
 use crate::Role::{Client, Server};
 use crate::flaw::Hint;
@@ -332,14 +330,11 @@ line, prints each answer, and ends with exit code 0.",
                 let mut server = door.accept()?;
                 server.expect_line("GET a")?;
                 for piece in ["VAL", "UE 1", "\nVALUE 2\n"] {
-                    // So that they are not read as one by chance.
-                    thread::park_timeout(Duration::from_millis(50));
-                    server.send(piece).hint(
-                        "a read brings what is there, and that may be half a \
-                         line: read on until its newline comes",
-                    )?;
+                    // Asleep, it has read all that came before.
+                    client.expect_asleep()?;
+                    server.send(piece).hint(READ_ON)?;
                 }
-                client.expect("VALUE 1")?;
+                client.expect("VALUE 1").hint(READ_ON)?;
                 client.expect("VALUE 2").hint(
                     "it came together with the first: what was read beyond a \
                      line must not be lost. One connection, one buffered \
@@ -429,6 +424,9 @@ line, prints each answer, and ends with exit code 0.",
         },
     ],
 };
+
+const READ_ON: &str = "a read brings what is there, and that may be half a \
+    line: read on until its newline comes";
 
 /// Sends a request, and expects this answer.
 fn ask(client: &mut Peer, request: &str, answer: &str) -> Checked {
