@@ -132,7 +132,7 @@ line, prints each answer, and ends with exit code 0.",
             check: |exam| {
                 let _server = exam.server(&[])?;
                 let mut client = exam.connect("mysocket")?;
-                for line in ["", "PING", "get a", "GET", "GET a b", "SET a"] {
+                for line in ["", "HELLO", "get a", "GET", "GET a b", "SET a"] {
                     refused(exam, &mut client, line.as_bytes())?;
                 }
                 refused(exam, &mut client, b"SET a \xff")
@@ -855,7 +855,7 @@ newline in it, gets `ERR`.",
                 take(exam, &mut client, "color", b"light  blue")?;
                 ask(&mut client, "DEL color", "OK")?;
                 ask(&mut client, "TAKE color", "NONE")?;
-                refused(exam, &mut client, b"PING")
+                refused(exam, &mut client, b"HELLO")
             },
         },
         Promise {
