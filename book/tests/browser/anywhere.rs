@@ -43,7 +43,7 @@ impl Files {
         Self(sandbox)
     }
 
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.0.join("site")
     }
 

@@ -1,7 +1,8 @@
 //! The book in a browser: what a reader sees there, and can do.
 //!
 //! Where there is no Chromium, each test is ignored by name, and those with
-//! axe-core where that is missing; where `CI` is set, that is a failure. `cargo test --test browser NAME` runs one.
+//! axe-core where that is missing; where `CI` is set, that is a failure.
+//! `cargo test --test browser NAME` runs one.
 
 mod access;
 mod anywhere;
@@ -18,6 +19,7 @@ mod protocol;
 mod repository;
 mod sequence;
 mod tests;
+mod weight;
 
 use std::env;
 use std::sync::{Arc, OnceLock};
@@ -76,6 +78,7 @@ fn main() {
         sequence::TESTS,
         access::TESTS,
         anywhere::TESTS,
+        weight::TESTS,
     ];
     let in_browser = tests.into_iter().flatten();
     let in_browser =
