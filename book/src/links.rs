@@ -37,8 +37,10 @@ pub(crate) fn outline(
     let mut heading_ids = HashSet::new();
     let mut heading: Option<String> = None;
     let mut image: Option<(usize, String)> = None;
+    let line_feeds: Vec<usize> =
+        text.match_indices('\n').map(|(at, _)| at).collect();
     for (event, range) in events {
-        let line = line_of(text, range.start);
+        let line = line_feeds.partition_point(|at| *at < range.start) + 1;
         match event {
             Event::Start(Tag::Heading { id: Some(id), .. }) => {
                 outline.ids.insert(id.to_string());

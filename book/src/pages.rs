@@ -23,7 +23,9 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::path::{Component, Path, PathBuf};
+use std::thread;
 
 use anyhow::Context;
 use mdbook_preprocessor::book::{Book, BookItem};
@@ -124,11 +126,22 @@ pub fn process(
     course: &Course,
     chapters: &[Chapter],
 ) -> Result<Pages, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut pages = Vec::new();
-    for chapter in chapters {
-        pages.push(Reader::new(course, chapter, &mut problems).read());
-    }
+    let (pages, problems): (Vec<_>, Vec<_>) = thread::scope(|scope| {
+        let read = |chapter| {
+            scope.spawn(move || {
+                let mut problems = Vec::new();
+                let page = Reader::new(course, chapter, &mut problems).read();
+                (page, problems)
+            })
+        };
+        // All are started before the first is waited for.
+        let threads: Vec<_> = chapters.iter().map(read).collect();
+        let pages = threads.into_iter().map(|thread| {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        });
+        pages.unzip()
+    });
+    let mut problems = problems.concat();
     // Each problem of a chapter would show again as something missing.
     let report = match check::report(course, &pages) {
         Ok(report) => Some(report),

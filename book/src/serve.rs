@@ -10,6 +10,7 @@ use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::panic::resume_unwind;
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -205,13 +206,19 @@ fn build(course: &Course, edition: Edition) -> anyhow::Result<Pages> {
         .prefix("book-")
         .tempdir()
         .context("cannot make a folder for the pages")?;
-    let report =
-        site::build(course, edition, &folder.path().join("book"), &ASSETS)?;
+    let pages = folder.path().join("book");
+    let (report, transcripts) = thread::scope(|scope| {
+        let transcripts = scope.spawn(|| transcript::by_id(course));
+        let report = site::build(course, edition, &pages, &ASSETS);
+        let transcripts = transcripts.join();
+        (report, transcripts.unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let report = report?;
     say(io::stdout(), &report);
     for problem in report.unexplained.iter().chain(&report.over_budget) {
         say(io::stdout(), problem);
     }
-    let transcripts = transcript::by_id(course).map_err(Problems)?;
+    let transcripts = transcripts.map_err(Problems)?;
     let course = course.clone();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let version = now.as_millis() as u64;

@@ -17,9 +17,11 @@
 //! An item's attributes, its documentation and the comment that stands
 //! directly above it belong to it.
 
+use std::collections::HashMap;
 use std::fs;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::course::{Course, SourceFile, Step};
 
@@ -73,14 +75,21 @@ impl Source {
         if text.trim().is_empty() {
             return Err(format!("{} is empty", file.path.display()));
         }
-        let found = parse(file, &text)?;
-        let lines: Vec<&str> = text.lines().collect();
         let before =
             course.before(step).and_then(|before| before.file(&file.name));
-        let changes = match before {
-            Some(before) => {
-                let old = read(course, before)?;
-                let old_items = parse(before, &old)?;
+        let old = before.map(|before| read(course, before)).transpose()?;
+        let versions = (old, text);
+        if let Some((known, source)) = known().get(&file.path)
+            && *known == versions
+        {
+            return Ok(source.clone());
+        }
+        let (old, text) = &versions;
+        let found = parse(file, text)?;
+        let lines: Vec<&str> = text.lines().collect();
+        let changes = match before.zip(old.as_ref()) {
+            Some((before, old)) => {
+                let old_items = parse(before, old)?;
                 let old_lines: Vec<&str> = old.lines().collect();
                 changes(
                     Version { lines: &old_lines, items: &old_items.items },
@@ -91,13 +100,15 @@ impl Source {
                 Changes { is_new: vec![true; lines.len()], removed: Vec::new() }
             }
         };
-        Ok(Self {
+        let source = Self {
             path: file.path.clone(),
             is_new_file: before.is_none(),
             lines: lines.into_iter().map(str::to_owned).collect(),
             items: found,
             changes,
-        })
+        };
+        known().insert(file.path.clone(), (versions, source.clone()));
+        Ok(source)
     }
 
     /// The lines, counted from 0, that the step adds to the file. Blank ones
@@ -218,6 +229,17 @@ fn joined(
         joined.push(piece);
     }
     joined
+}
+
+/// The text of the file in the step before, if it has it, and in this step;
+/// and what was found in them.
+type Known = HashMap<PathBuf, ((Option<String>, String), Source)>;
+
+/// What was read last of each file. A chapter shows the same file many times,
+/// and a rebuild after an edit shows all files again.
+fn known() -> MutexGuard<'static, Known> {
+    static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read(course: &Course, file: &SourceFile) -> Result<String, String> {
