@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::iter;
 use std::path::{Path, PathBuf};
@@ -51,11 +52,16 @@ const SPACER: &str = "<li class=\"spacer\">";
 /// The same: there is nothing in it to be read out.
 const SPACER_FOR_THE_EYE: &str = "<li class=\"spacer\" aria-hidden=\"true\">";
 
+/// A style sheet, as `theme/index.hbs` asks for it: the way from the page to
+/// the folder of the book, and the file.
+const STYLE_SHEET: &str =
+    r#"<link rel="stylesheet" href="((?:\.\./)*)(theme/[^"]+\.css)">\s*"#;
+
 /// Gives each page its own description, the chapter's first paragraph; lets
 /// a screen reader say the numbers of the chapters; tells titles their numbers
-/// (see [`number`]); links to where a `fork` has its files; and removes those
-/// files of mdBook's own design that no
-/// page names.
+/// (see [`number`]); links to where a `fork` has its files; puts the style
+/// sheets of the theme into one, which a browser has before it paints anything;
+/// and removes those files of mdBook's own design that no page names.
 ///
 /// # Errors
 ///
@@ -87,6 +93,7 @@ pub fn finish(
         .partition(|name| name.ends_with(".html") && name != "toc.html");
     let mut unnamed: BTreeSet<String> =
         others.into_iter().filter(|name| is_of_theme(name)).collect();
+    let mut style = Style::new();
     for name in pages {
         let path = folder.join(&name);
         let text = fs::read_to_string(&path)?;
@@ -103,11 +110,12 @@ pub fn finish(
         if let Some(chapter) = sources.get(Path::new(&name)) {
             fork.link(&mut finished, chapter);
         }
+        style.join(folder, &mut finished)?;
         if finished != text {
             fs::write(path, finished)?;
         }
     }
-    for name in unnamed {
+    for name in unnamed.iter().chain(&style.joined) {
         fs::remove_file(folder.join(name))?;
     }
     // A folder in which something is left stays.
@@ -115,6 +123,52 @@ pub fn finish(
         let _ = fs::remove_dir(folder.join(emptied));
     }
     Ok(())
+}
+
+/// The one style sheet. Each page names the same ones.
+struct Style {
+    /// What finds their links.
+    link: Regex,
+    /// Those that are in it.
+    joined: Vec<String>,
+    /// What it is called.
+    name: String,
+}
+
+impl Style {
+    fn new() -> Self {
+        let link = Regex::new(STYLE_SHEET).expect("it is an expression");
+        Self { link, joined: Vec::new(), name: String::new() }
+    }
+
+    /// Has a page ask for the one in the place of those that it names.
+    fn join(&mut self, folder: &Path, page: &mut String) -> io::Result<()> {
+        let links: Vec<_> = self.link.captures_iter(page).collect();
+        let [first, ..] = links.as_slice() else { return Ok(()) };
+        let names = links.iter().map(|link| link[2].to_owned());
+        let names: Vec<String> = names.collect();
+        if names != self.joined {
+            let mut text = String::new();
+            for name in &names {
+                text += &fs::read_to_string(folder.join(name))?;
+            }
+            // A new name when anything in it is new: browsers keep the old.
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            self.name = format!("theme/style-{:016x}.css", hasher.finish());
+            fs::write(folder.join(&self.name), text)?;
+            self.joined = names;
+        }
+        let start = first.get(0).expect("it is all that was found").start();
+        let to_root = &first[1];
+        let name = &self.name;
+        let one =
+            format!("<link rel=\"stylesheet\" href=\"{to_root}{name}\">\n    ");
+        let mut without = self.link.replace_all(page, "").into_owned();
+        without.insert_str(start, &one);
+        *page = without;
+        Ok(())
+    }
 }
 
 /// Whether mdBook puts a file of this name into each book.
@@ -194,6 +248,37 @@ mod tests {
         let words = first_paragraph(text);
         assert_eq!(words.as_deref(), Some("After \"this\" you call bind."));
         assert_eq!(first_paragraph("# Nothing else\n"), None);
+    }
+
+    #[test]
+    fn the_style_sheets_are_one() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("theme")).unwrap();
+        fs::write(folder.path().join("theme/a.css"), "a {}\n").unwrap();
+        fs::write(folder.path().join("theme/b.css"), "b {}\n").unwrap();
+        let link = |name: &str| {
+            format!("<link rel=\"stylesheet\" href=\"../theme/{name}\">\n    ")
+        };
+        let [a, b] = ["a.css", "b.css"].map(link);
+        let mut page = format!("<head>\n    {a}{b}<script>\n");
+        let mut style = Style::new();
+        style.join(folder.path(), &mut page).unwrap();
+        let one = style.name.strip_prefix("theme/").unwrap();
+        assert_eq!(page, format!("<head>\n    {}<script>\n", link(one)));
+        let text = fs::read_to_string(folder.path().join(&style.name));
+        assert_eq!(text.unwrap(), "a {}\nb {}\n");
+        assert_eq!(style.joined, ["theme/a.css", "theme/b.css"]);
+
+        let mut page = "<p>".to_owned();
+        style.join(folder.path(), &mut page).unwrap();
+        assert_eq!(page, "<p>");
+
+        // What is new has a new name.
+        fs::write(folder.path().join("theme/a.css"), "a { }\n").unwrap();
+        let mut page = a + &b;
+        let mut newer = Style::new();
+        newer.join(folder.path(), &mut page).unwrap();
+        assert_ne!(newer.name, style.name);
     }
 
     #[test]
