@@ -30,6 +30,10 @@ const MAX_OUTPUT: usize = 256 * 1024;
 /// event says that a line came or that something was asked for.
 const GLANCE: Duration = Duration::from_millis(10);
 
+/// How often we look into the kernel, at most and at least.
+const OFTEN: Duration = Duration::from_millis(100);
+const SELDOM: Duration = Duration::from_secs(1);
+
 /// How many processes a play may have at the same time.
 const MAX_PROCESSES: usize = 64;
 
@@ -129,6 +133,7 @@ pub fn live(
         printed: 0,
         began: Instant::now(),
         told: Instant::now(),
+        happened: Instant::now(),
         looked: None,
         ended: vec![true; transcript.terminals.len()],
     };
@@ -158,6 +163,8 @@ struct Live<'a, T> {
     began: Instant,
     /// When something was told last.
     told: Instant,
+    /// When something happened last, or was asked for.
+    happened: Instant,
     /// What the kernel held, and when we looked.
     looked: Option<(Kernel, Instant)>,
     /// For each terminal, whether its end was told, or nothing runs in it.
@@ -389,6 +396,7 @@ impl<T: FnMut(News) -> bool> Live<'_, T> {
     }
 
     fn act(&mut self, ask: Ask) -> Result<(), End> {
+        self.happened = Instant::now();
         match ask {
             Ask::Step => self.steps += 1,
             Ask::Go => self.waits = false,
@@ -474,17 +482,21 @@ impl<T: FnMut(News) -> bool> Live<'_, T> {
         Ok(())
     }
 
-    /// The same, while something is waited for, and not all the time.
+    /// The same, while something is waited for: the longer nothing happens,
+    /// the less often. A look takes some milliseconds of a processor.
     fn look_again(&mut self) -> Result<(), End> {
-        let often = Duration::from_millis(100);
+        let pause = (self.happened.elapsed() / 4).clamp(OFTEN, SELDOM);
         match &self.looked {
-            Some((_, when)) if when.elapsed() < often => Ok(()),
+            Some((_, when)) if when.elapsed() < pause => Ok(()),
             _ => self.look(),
         }
     }
 
     fn tell(&mut self, news: News) -> Result<(), End> {
         self.told = Instant::now();
+        if news != News::Beat {
+            self.happened = self.told;
+        }
         match (self.tell)(news) {
             true => Ok(()),
             false => Err(End::Alone),
