@@ -271,6 +271,7 @@ impl Report {
         let mut text = match (self.broken, self.kept) {
             (0, 0) => "Nothing could be examined.".to_owned(),
             (0, _) => format!("All {all} promises are kept."),
+            (1, _) => format!("1 of {all} promises is broken."),
             (broken, _) => format!("{broken} of {all} promises are broken."),
         };
         if self.open > 0 {

@@ -15,12 +15,13 @@ pub(crate) const LIMIT: usize = 64 * 1024;
 
 const STEP: Contract = Contract {
     id: "05-read",
-    setting: "The server listens at `mysocket` and serves one client after the
-other. For each it prints `accepted connection` and its number, reads its
+    setting: "The server listens at `mysocket`, prints `listening on mysocket`,
+and serves one client after the other. For each it prints `accepted connection` and its number, reads its
 message, which is all that the client writes until it closes or half-closes, and
 prints `received 6 bytes:` and the message, in quotes and with control characters
-escaped. What is wrong with one client it reports in a line that names
-`connection` and the number, and goes on. The client is that of chapter 4.",
+escaped; letters that are not ASCII may be, too. Then it closes the connection.
+What is wrong with one client it reports, in the place of `received`, in a line
+that names `connection` and the number, and goes on. The client is that of chapter 4.",
     promises: &[
         Promise {
             id: "receives-a-message",
@@ -33,7 +34,11 @@ escaped. What is wrong with one client it reports in a line that names
                 client.send("Hello?")?;
                 client.close();
                 accepted(&mut server, 1)?;
-                received(&mut server, "Hello?")
+                received(&mut server, "Hello?").hint_if(
+                    "nothing came",
+                    "read returns 0 at the end, and again and again: it does \
+                     not mean `try again`",
+                )
             },
         },
         Promise {
@@ -83,6 +88,25 @@ escaped. What is wrong with one client it reports in a line that names
             },
         },
         Promise {
+            id: "closes-what-it-has-read",
+            says: "When it has received a message it closes the connection: a \
+                   client that has half-closed finds the end.",
+            takes: &[Server],
+            check: |exam| {
+                let mut server = exam.server(&[])?;
+                let mut client = exam.connect("mysocket")?;
+                client.send("Hello?")?;
+                client.end();
+                accepted(&mut server, 1)?;
+                received(&mut server, "Hello?")?;
+                client.expect_rest("").hint(
+                    "it still holds the connection: each client costs it a \
+                     descriptor, and one day there are no more. In C and in \
+                     Python, close it; in Rust, drop it",
+                )
+            },
+        },
+        Promise {
             id: "receives-nothing",
             says: "From a client that leaves without a word it receives 0 \
                    bytes, and serves the next.",
@@ -106,16 +130,20 @@ escaped. What is wrong with one client it reports in a line that names
             check: |exam| {
                 let mut server = exam.server(&[])?;
                 let mut client = exam.connect("mysocket")?;
-                client.send("a\nZ\x1b[2J")?;
+                client.send("a\nZ\x1b[2J\u{9b}0m")?;
                 client.close();
                 accepted(&mut server, 1)?;
-                let line = server.expect_start("received 7 bytes")?;
+                let line = server.expect_start("received 11 bytes")?;
                 exam.expect(
                     !line.contains(char::is_control) && line.contains('Z'),
                     "the message in one line, its control characters escaped",
                     format!("server| {}", line.escape_debug()),
                 )
-                .hint("Rust has `{text:?}`, Python `repr`")
+                .hint(
+                    "Rust has `{text:?}`, Python `repr`; in C it is a loop \
+                     that prints the others as `\\x%02x` (from U+0080 to \
+                     U+009F there are such characters, too)",
+                )
             },
         },
         Promise {
@@ -129,7 +157,11 @@ escaped. What is wrong with one client it reports in a line that names
                 client.send(b"\xff\xfe")?;
                 client.close();
                 accepted(&mut server, 1)?;
-                reported(&mut server, 1)?;
+                reported(&mut server, 1).hint_if(
+                    "| received",
+                    "look whether it is UTF-8 before you print it: not all \
+                     bytes are text, and C's `printf` does not look",
+                )?;
                 healthy(exam, &mut server, 2)
             },
         },
@@ -157,7 +189,11 @@ escaped. What is wrong with one client it reports in a line that names
                 flood(&mut client, LIMIT + 1);
                 client.close();
                 accepted(&mut server, 1)?;
-                reported(&mut server, 1)?;
+                reported(&mut server, 1).hint_if(
+                    "| received",
+                    "it has taken the first 65,536 for all of it: ask for a \
+                     byte more",
+                )?;
                 healthy(exam, &mut server, 2)
             },
         },
@@ -194,7 +230,14 @@ pub(crate) fn received(server: &mut Running, message: &str) -> Checked {
     let start = format!("received {} bytes", message.len());
     let expected = format!("server| {start}: {message:?}");
     let is_it = |line: &str| line.starts_with(&start) && line.contains(message);
-    server.expect_that(&expected, is_it).map(drop)
+    server
+        .expect_that(&expected, is_it)
+        .hint_if(
+            "| received",
+            "what counts is what the reads returned, all of them together: \
+             they put no NUL behind the bytes",
+        )
+        .map(drop)
 }
 
 /// Waits for the line about what was wrong with a client.
@@ -205,9 +248,16 @@ pub(crate) fn reported(server: &mut Running, number: u32) -> Checked {
         |line: &str| line.contains(&name) && !line.starts_with("received");
     server
         .expect_that(&expected, is_it)
-        .hint("one client's fault must not end the server: report it, go on")
+        .hint_if(
+            "has ended",
+            "one client's fault must not end the server: report it, go on",
+        )
+        .hint_if("nothing came", "report what is wrong, and go on")
+        .hint_if("| received", "it was taken for a message like any other")
         .map(drop)
 }
+
+const ONE_CLIENT: &str = "one client's fault must not end the server";
 
 /// After each abuse, a client that does nothing wrong must be served.
 pub(crate) fn healthy(
@@ -222,11 +272,12 @@ pub(crate) fn healthy(
         accepted(server, number)?;
         received(server, "Hello?")
     };
-    serve(server).hint("one client's fault must not end the server")
+    serve(server).hint_if("has ended", ONE_CLIENT).hint_if("fails", ONE_CLIENT)
 }
 
 /// Sends so many bytes, for as long as they are taken.
 pub(crate) fn flood(client: &mut Peer, mut bytes: usize) {
+    client.note(&format!("sends {bytes} bytes, as long as they are taken"));
     let piece = [b'a'; 64 * 1024];
     let mut stream = client.stream();
     while bytes > 0 {
@@ -245,7 +296,6 @@ pub(crate) fn grows_little(
     server: &mut Running,
     meanwhile: impl FnOnce(&Exam, &mut Running) -> Checked,
 ) -> Checked {
-    exam.note("client: sends 64 MiB, for as long as they are taken");
     let before = harness::peak_memory(server.program());
     meanwhile(exam, server).hint(LIMIT_IT)?;
     server.expect_runs()?;

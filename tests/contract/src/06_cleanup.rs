@@ -15,7 +15,7 @@ pub const CONTRACTS: &[Contract] = &[STEP, FOLDER_GUARD, QUIT, FOUR_LEFTOVERS];
 const STEP: Contract = Contract {
     id: "06-cleanup",
     setting: "Two programs. The client is that of chapter 4. `server [N]` listens
-at `mysocket`, says so, and does with each client what the server of chapter 5
+at `mysocket`, prints `listening on mysocket`, and does with each client what the server of chapter 5
 does: it prints `accepted connection` and its number, and `received 6 bytes:` and
 the message, or a line that says what is wrong with it and names `connection` and
 the number. With N it ends when it has served so many clients; without it, when it
@@ -96,7 +96,7 @@ is killed. A *stale* socket is one at which nobody listens.",
         },
         Promise {
             id: "replaces-a-stale-socket",
-            says: "It starts over a stale socket, be it its own from before it \
+            says: "It takes the place of a stale socket, be it its own from before it \
                    was killed or another's, and clients reach it there.",
             takes: &[Server],
             check: |exam| {
@@ -117,8 +117,8 @@ is killed. A *stale* socket is one at which nobody listens.",
         },
         Promise {
             id: "leaves-its-like-alone",
-            says: "It is refused in the same way where the server that listens \
-                   is its like, which goes on to serve its clients.",
+            says: "It is refused in the same way where another server of its \
+                   kind listens, and that one goes on to serve its clients.",
             takes: &[Server],
             check: |exam| {
                 let mut first = exam.server(&[])?;
@@ -261,7 +261,7 @@ is killed. A *stale* socket is one at which nobody listens.",
 
 const REMOVE_IT: &str = "closing the listener leaves the name where it is: \
     remove it at the end, whichever way that comes (`Drop` in Rust, `finally` \
-    in Python). What ends the process on the spot runs neither: \
+    in Python, unlink(2) after the loop in C). What ends the process on the spot runs neither: \
     `process::exit`, `os._exit`, a signal";
 
 const NOT_BEFORE: &str =
@@ -281,7 +281,8 @@ const LINK: &str = "look at the link itself, with `symlink_metadata` or \
 
 const STILL_OURS: &str = "remember which file is yours, by device and inode, \
     as soon as you have bound it, and compare before you remove: the same name \
-    need not be the same file";
+    need not be the same file. (lstat(2) of the path tells them; fstat(2) of \
+    the socket's descriptor tells of something else.)";
 
 /// Serves a client that does nothing wrong.
 fn serve(exam: &Exam, server: &mut Running, number: u32) -> Checked {
@@ -653,7 +654,7 @@ What it does with its clients is up to you.",
         },
         Promise {
             id: "starts-over-a-stale-socket",
-            says: "It starts over a socket at which nobody listens.",
+            says: "It takes the place of a socket at which nobody listens.",
             takes: &[Server],
             check: |exam| {
                 exam.leave_socket("mysocket");

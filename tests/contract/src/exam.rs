@@ -43,6 +43,12 @@ impl<'a> Exam<'a> {
         self.notes.limit()
     }
 
+    /// What was noted down after the flaw that ended the exam: what a program
+    /// had printed and nobody had asked for, and that it had ended.
+    pub(crate) fn later(&self) -> Vec<String> {
+        self.notes.later()
+    }
+
     /// Notes something that we do, for the report: `rm mysocket`.
     pub fn note(&self, what: impl AsRef<str>) {
         self.notes.add(what.as_ref());
@@ -202,6 +208,7 @@ impl<'a> Exam<'a> {
         if !flaw.got.starts_with("nothing came") {
             return flaw;
         }
+        flaw.hints.clear();
         let file = self.join(path);
         let is_socket = |path: &Path| {
             fs::symlink_metadata(path)

@@ -29,6 +29,9 @@ impl Flaw {
 pub trait Hint {
     /// Adds what may be behind a failure, if it is one, and no crash.
     fn hint(self, hint: &str) -> Self;
+
+    /// The same, if what happened has these words in it.
+    fn hint_if(self, got: &str, hint: &str) -> Self;
 }
 
 impl<T> Hint for Checked<T> {
@@ -39,6 +42,13 @@ impl<T> Hint for Checked<T> {
             }
             flaw
         })
+    }
+
+    fn hint_if(self, got: &str, hint: &str) -> Self {
+        match &self {
+            Err(flaw) if flaw.got.contains(got) => self.hint(hint),
+            _ => self,
+        }
     }
 }
 

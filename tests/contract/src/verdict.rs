@@ -78,7 +78,10 @@ impl Promise {
             Ok(Err(flaw)) if flaw.is_no_verdict() => {
                 Verdict::NotExamined(flaw.got)
             }
-            Ok(Err(flaw)) => Verdict::Broken(flaw),
+            Ok(Err(mut flaw)) => {
+                flaw.transcript.extend(exam.later());
+                Verdict::Broken(flaw)
+            }
             // What failed is neither the program's nor the contract's: /tmp
             // is full, or there are no more descriptors. It has been printed.
             Err(_) => Verdict::NotExamined("the exam itself failed".into()),

@@ -72,6 +72,14 @@ fn write(
 ) -> io::Result<()> {
     match fault {
         "writes-once" => stream.write(message).map(drop),
+        "starts-again-from-the-beginning" => {
+            let mut written = 0;
+            while written < message.len() {
+                let rest = message.len() - written;
+                written += stream.write(&message[..rest])?;
+            }
+            Ok(())
+        }
         "does-not-wait-for-room" => {
             stream.set_nonblocking(true)?;
             let _ = stream.write(message);

@@ -42,6 +42,9 @@ fn main() {
             }
             continue;
         }
+        if is("never-closes") {
+            kept.push(stream.try_clone().expect("a descriptor"));
+        }
         if is("drops-who-has-not-closed") {
             kept.push(stream);
         }

@@ -1,12 +1,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::Flaw;
 
 /// The most characters of a line that a report shows.
-const WIDEST: usize = 160;
+const WIDEST: usize = 100;
 
 /// What happens in an exam, noted down by all who take part in it.
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub struct Notes {
     lines: Arc<Mutex<Vec<String>>>,
     /// The programs that were started: name and process id.
     programs: Arc<Mutex<Vec<(String, i32)>>>,
+    /// How many lines the last flaw has.
+    told: Arc<AtomicUsize>,
 }
 
 impl Notes {
@@ -25,6 +28,7 @@ impl Notes {
             folder: folder.to_owned(),
             lines: Arc::default(),
             programs: Arc::default(),
+            told: Arc::default(),
         }
     }
 
@@ -44,6 +48,12 @@ impl Notes {
         programs.push((name.to_owned(), id));
     }
 
+    /// What was noted down since the last flaw was found.
+    pub fn later(&self) -> Vec<String> {
+        let lines = self.lines.lock().expect("nobody panics with it");
+        lines[self.told.load(Ordering::Relaxed)..].to_vec()
+    }
+
     /// What was expected, what happened, and all that led to it.
     pub fn flaw(
         &self,
@@ -52,10 +62,13 @@ impl Notes {
     ) -> Flaw {
         let mut transcript =
             self.lines.lock().expect("nobody panics with it").clone();
+        self.told.store(transcript.len(), Ordering::Relaxed);
         for (name, id) in
             self.programs.lock().expect("nobody panics with it").iter()
         {
-            if let Some(call) = waits_in(*id) {
+            if is_stopped(*id) {
+                transcript.push(format!("{name}: is stopped"));
+            } else if let Some(call) = waits_in(*id) {
                 transcript.push(format!("{name}: runs, and waits in {call}"));
             }
         }
@@ -77,6 +90,14 @@ fn shortened(line: &str) -> String {
         return line.to_owned();
     }
     line.chars().take(WIDEST).chain(['…']).collect()
+}
+
+/// Whether a program has been stopped, as by Ctrl-Z (see proc_pid_stat(5)).
+fn is_stopped(id: i32) -> bool {
+    fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| {
+        let fields = stat.rsplit_once(") ").map(|(_, fields)| fields);
+        fields.is_some_and(|fields| fields.starts_with('T'))
+    })
 }
 
 /// The system call in which a program waits, if the kernel tells and it is one

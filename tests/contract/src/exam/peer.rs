@@ -32,6 +32,11 @@ impl Peer {
         self.stream.get_ref()
     }
 
+    /// Notes what we do with it, for the report: `client: waits`.
+    pub(crate) fn note(&self, what: &str) {
+        self.notes.add(&format!("{}: {what}", self.name));
+    }
+
     /// Sends all of this, in as many writes as it takes.
     ///
     /// # Errors

@@ -21,13 +21,23 @@ pub struct Running {
     notes: Notes,
     /// The last signal that we sent it, or 0.
     signal: AtomicI32,
+    /// Whether it has printed a line.
+    has_printed: bool,
+    /// Whether its end has been noted down.
+    has_ended: bool,
 }
 
 impl Running {
     pub(super) fn new(name: &str, program: Program, notes: Notes) -> Self {
         notes.started(name, program.id());
-        let (name, signal) = (name.to_owned(), AtomicI32::new(0));
-        Self { name, program, notes, signal }
+        Self {
+            name: name.to_owned(),
+            program,
+            notes,
+            signal: AtomicI32::new(0),
+            has_printed: false,
+            has_ended: false,
+        }
     }
 
     /// The program as the harness knows it: its process id, its memory.
@@ -126,6 +136,7 @@ impl Running {
                     Exit::Signal(signal) => 128 + signal,
                 };
                 self.notes.add(&format!("{}? {code}", self.name));
+                self.has_ended = true;
                 Ok((exit, lines))
             }
             Err(_) => Err(still_runs(self)),
@@ -273,6 +284,7 @@ impl Running {
     fn next_line(&mut self) -> Result<String, WaitError> {
         let line = self.program.next_line(self.notes.limit())?;
         self.notes.add(&format!("{}| {line}", self.name));
+        self.has_printed = true;
         Ok(line)
     }
 
@@ -301,7 +313,11 @@ impl Running {
         match error {
             WaitError::TimedOut => {
                 let got = format!("nothing came within {limit:?}");
-                self.notes.flaw(expected, got)
+                let mut flaw = self.notes.flaw(expected, got);
+                if !self.has_printed {
+                    flaw.hints.push(KEPT_BACK.to_owned());
+                }
+                flaw
             }
             WaitError::Ended => match self.program.wait(limit) {
                 Ok(exit) => self.ended(expected, exit, &[]),
@@ -344,11 +360,40 @@ impl Running {
         } else {
             None
         };
+        self.has_ended = true;
         flaw.has_crashed = hint.is_some();
         flaw.hints.extend(hint);
         flaw
     }
 }
+
+/// What it has said and nobody has asked for may explain what went wrong.
+impl Drop for Running {
+    fn drop(&mut self) {
+        for _ in 0..AT_MOST {
+            let Ok(line) = self.program.next_line(Duration::ZERO) else {
+                break;
+            };
+            self.notes.add(&format!("{}| {line}", self.name));
+        }
+        if !self.has_ended
+            && let Ok(exit) = self.program.wait(Duration::ZERO)
+        {
+            let code = match exit {
+                Exit::Code(code) => code,
+                Exit::Signal(signal) => 128 + signal,
+            };
+            self.notes.add(&format!("{}? {code}", self.name));
+        }
+    }
+}
+
+/// Why a line may not come from a program that has printed it.
+const KEPT_BACK: &str = "if it has printed that, it did not arrive: into a \
+                         pipe, most languages keep output back until there is \
+                         much of it. Flush after each line (Python: `print(…, \
+                         flush=True)`; C: `setvbuf(stdout, NULL, _IOLBF, 0)`; \
+                         Rust does so by itself)";
 
 fn is_crash(line: &str) -> bool {
     line.contains("panicked at") || line.contains("Traceback (most recent")
