@@ -12,6 +12,7 @@ pub mod examine;
 pub mod exercise;
 mod finish;
 mod fork;
+mod index;
 pub mod interrupt;
 pub mod learn;
 mod links;

@@ -292,7 +292,7 @@ pub(crate) fn id_of(heading: &str) -> String {
 }
 
 /// What mdBook does with a second heading of the same text.
-fn unique(id: String, used: &mut HashSet<String>) -> String {
+pub(crate) fn unique(id: String, used: &mut HashSet<String>) -> String {
     let numbered = (1..).map(|number| format!("{id}-{number}"));
     let unique = [id.clone()]
         .into_iter()

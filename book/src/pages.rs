@@ -9,7 +9,8 @@
 //! it, which traces its programs (see `transcript/sequence/mod.rs`).
 //! `{{#contract}}` shows what the programs of the chapter's step must do, and
 //! `{{#exercise any-path}}` what the exercise before it asks for (see
-//! [`exercise`]). A fence is one of
+//! [`exercise`]). `{{#index calls}}` and the like show where things are (see
+//! [`index`]). A fence is one of
 //!
 //! - `console`: a transcript;
 //! - `rust,not-from-a-step`: a whole program that compiles, or, with
@@ -39,6 +40,7 @@ use crate::contracts;
 use crate::course::Course;
 use crate::diagram;
 use crate::exercise::{self, Exercise};
+use crate::index;
 use crate::links::{self, Outline};
 use crate::listing::{Listing, hand_typed_html};
 use crate::matrix::{self, Headings, Played};
@@ -578,7 +580,7 @@ impl<'a> Reader<'a> {
                             FILE ITEM…}}` for some items of the file, or \
                             `{{#diagram NAME}}`, or `{{#sequence CAPTION}}`, \
                             or `{{#matrix}}`, or `{{#contract}}`, or \
-                            `{{#exercise NAME}}`";
+                            `{{#exercise NAME}}`, or `{{#index WHICH}}`";
         let inside = line
             .strip_prefix("{{#")
             .and_then(|line| line.strip_suffix("}}"))
@@ -617,6 +619,9 @@ impl<'a> Reader<'a> {
                 Err("this table is made from its page, and needs no words: \
                      write `{{#matrix}}`"
                     .to_owned())
+            }
+            ["index", which] => {
+                index::html(self.course, which).map(Directive::Html)
             }
             ["contract"] => {
                 contracts::of_step(self.course, &self.slug).map(Directive::Html)
@@ -684,7 +689,7 @@ type Events<'a> = Vec<(Event<'a>, Range<usize>)>;
 
 /// Reads Markdown as mdBook does (`new_cmark_parser` in mdbook-markdown
 /// 0.5.4). Also returns the links that are not defined.
-fn parse(text: &str) -> (Events<'_>, Vec<(usize, String)>) {
+pub(crate) fn parse(text: &str) -> (Events<'_>, Vec<(usize, String)>) {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH

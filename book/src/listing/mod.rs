@@ -120,6 +120,11 @@ impl Source {
         (0..self.lines.len()).filter(is_new)
     }
 
+    /// All of it.
+    pub fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+
     /// A line, counted from 0.
     pub fn line(&self, number: usize) -> &str {
         &self.lines[number]
