@@ -20,8 +20,10 @@ use crate::book;
 use crate::host;
 use crate::tests::Test;
 
-pub const TESTS: &[(&str, Test)] =
-    &[("weighs_less_than_half_of_a_stock_page", weighs_less)];
+pub const TESTS: &[(&str, Test)] = &[
+    ("weighs_less_than_half_of_a_stock_page", weighs_less),
+    ("paints_as_soon_as_there_are_text_and_style", paints_soon),
+];
 
 /// The most requests that a page may make, the page itself included.
 const REQUESTS: usize = 8;
@@ -80,6 +82,49 @@ fn weighs_less(shared: &Shared) {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What the first paint waits for: besides the page, one style sheet.
+fn paints_soon(shared: &Shared) {
+    let folder = shared.files().folder();
+    let ours = host::serve(&folder, "/");
+    for name in book::pages() {
+        let waits = waits_for(shared, &format!("{ours}{name}"));
+        let is_style = matches!(&waits[..], [one] if one.ends_with(".css"));
+        assert!(is_style, "{name} waits for {waits:?}");
+    }
+
+    // That this can fail.
+    let planted = Sandbox::new();
+    let page = fs::read_to_string(folder.join("glossary.html")).unwrap();
+    fs::write(planted.join("late.js"), "").unwrap();
+    for (place, script) in [
+        ("</head>", "<script src='late.js'></script>"),
+        ("<main", "<script src='late.js'></script>"),
+    ] {
+        let page = page.replace(place, &format!("{script}{place}"));
+        fs::write(planted.join("page.html"), page).unwrap();
+        let url = host::serve(planted.path(), "/");
+        let waits = waits_for(shared, &format!("{url}page.html"));
+        assert!(waits.iter().any(|url| url.ends_with("late.js")), "{waits:?}");
+    }
+}
+
+/// What a browser must have before it paints a page, or the rest of it.
+fn waits_for(shared: &Shared, url: &str) -> Vec<String> {
+    let page = shared.browser().page(url);
+    let waits = page.eval(
+        "[...new Set([
+            ...performance.getEntriesByType('resource')
+                .filter((entry) => entry.renderBlockingStatus === 'blocking')
+                .map((entry) => entry.name),
+            ...[...document.scripts]
+                .filter((script) => script.src && !script.defer
+                    && !script.async && script.type !== 'module')
+                .map((script) => script.src),
+        ])]",
+    );
+    serde_json::from_value(waits).unwrap()
 }
 
 /// The table: for each page, ours and stock mdBook's.
