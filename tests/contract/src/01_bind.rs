@@ -33,7 +33,11 @@ ends.",
             check: |exam| {
                 run_server(exam)?;
                 exam.expect_files(&["mysocket"])
-                    .hint("the name stays when the program ends")?;
+                    .hint("the name stays when the program ends")
+                    .hint_if(
+                        "an empty folder",
+                        "nothing is in the folder: which path does it bind?",
+                    )?;
                 let file = fs::symlink_metadata(exam.join("mysocket"));
                 exam.expect(
                     file.is_ok_and(|file| file.file_type().is_socket()),
@@ -63,6 +67,13 @@ ends.",
             },
         },
         Promise {
+            id: "listens-when-it-says-so",
+            says: "When it says that it listens, it does: with its output \
+                   stopped up, so that it cannot go on, a client is connected.",
+            takes: &[Server],
+            check: listens_when_it_says_so,
+        },
+        Promise {
             id: "leaves-the-mode-to-the-umask",
             says: "The file has all permissions that the umask leaves: with \
                    umask 027, `srwxr-x---`.",
@@ -72,11 +83,13 @@ ends.",
                 server.expect("listening on mysocket")?;
                 server.expect_code(0)?;
                 let file = fs::symlink_metadata(exam.join("mysocket"));
-                let mode = file.map_or(0, |f| f.permissions().mode() & 0o777);
-                exam.expect(
-                    mode == 0o750,
-                    "mode 750",
-                    format!("mode {mode:03o}"),
+                let mode = file.map_or_else(
+                    |_| "no file".to_owned(),
+                    |f| format!("mode {:03o}", f.permissions().mode() & 0o777),
+                );
+                exam.expect(mode == "mode 750", "mode 750", &mode).hint_if(
+                    "mode",
+                    "bind(2) does it by itself: no chmod(2), and no umask(2)",
                 )
             },
         },
@@ -170,13 +183,60 @@ fn run_server(exam: &Exam) -> Checked {
     )
 }
 
+/// Holds the server where it prints its line, and connects to it.
+#[cfg(target_os = "linux")]
+fn listens_when_it_says_so(exam: &Exam) -> Checked {
+    use std::fs::File;
+    use std::io::Write;
+    use std::process::Command;
+
+    /// What a pipe holds, if nobody has asked for more: see pipe(7).
+    const PIPE: usize = 65_536;
+
+    exam.note("$ mkfifo full; head -c 65536 /dev/zero > full");
+    let path = exam.join("full");
+    let made = Command::new("mkfifo").arg(&path).status();
+    // Open for both, it waits for nobody.
+    let open = || File::options().read(true).write(true).open(&path);
+    let (Ok(true), Ok(mut full)) = (made.map(|it| it.success()), open()) else {
+        return Err(exam.cannot_examine("there is no mkfifo"));
+    };
+    full.write_all(&[0; PIPE]).expect("an empty pipe");
+    let mut server = exam.start_after("exec > full", Server, &[])?;
+    server.expect_asleep()?;
+    exam.note("client: connects to mysocket");
+    let connected = UnixStream::connect(exam.join("mysocket"));
+    // It may print now, and end.
+    drop(full);
+    let got = match connected {
+        Ok(_) => return Ok(()),
+        Err(error) => format!("connecting fails: {error}"),
+    };
+    let _ = server.end();
+    Err(exam.flaw("a client that is connected", got)).hint(
+        "a socket of the type SOCK_STREAM, then bind(2), then listen(2), and \
+         then the line",
+    )
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listens_when_it_says_so(exam: &Exam) -> Checked {
+    Err(exam.cannot_examine("how much a pipe holds is known on Linux"))
+}
+
 /// Runs the server where something has its name already.
 fn expect_refusal(exam: &Exam) -> Checked {
     let mut server = exam.start(Server, &[])?;
-    let lines = server.expect_failure().hint(
-        "it must not take the name from whatever has it: bind(2) fails there, \
-         and that error is what the server has to report",
-    )?;
+    let lines = server
+        .expect_failure()
+        .hint_if(
+            "exit code 0",
+            "it must not take the name from whatever has it: bind(2) fails \
+             there, and that error is what the server has to report",
+        )
+        .hint_if("it still runs", "if it cannot bind, there is nothing to do")
+        .hint_if("exit code 255", "-1 from `main` is the exit code 255")
+        .hint_if("printed nothing", "say why it ends: perror(3) does in C")?;
     exam.expect(
         lines.iter().any(|line| line.contains("mysocket")),
         "the server to name `mysocket` where it says what is wrong",

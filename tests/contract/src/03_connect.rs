@@ -41,7 +41,8 @@ mysocket`, and ends.",
         },
         Promise {
             id: "is-accepted",
-            says: "The server accepts it, twice as the first time.",
+            says: "The server accepts the client, and a second one in the \
+                   same way.",
             takes: &[Server, Client],
             check: |exam| {
                 let mut server = exam.server(&[])?;
@@ -61,7 +62,8 @@ mysocket`, and ends.",
                    nothing.",
             takes: &[Client],
             check: |exam| {
-                fails(exam).hint(
+                fails(exam).hint_if(
+                    "it still runs",
                     "it should not wait for a server: nobody has said that \
                      one will come",
                 )?;
@@ -100,8 +102,8 @@ mysocket`, and ends.",
         },
         Promise {
             id: "tells-them-apart",
-            says: "What it says then is not what it says where nothing is \
-                   there.",
+            says: "What it says of a socket that was left behind is not what \
+                   it says where nothing is there.",
             takes: &[Client],
             check: |exam| {
                 let missing = fails(exam)?;
@@ -147,7 +149,8 @@ mysocket`, and ends.",
                 let _door = exam.listen("elsewhere");
                 exam.note("$ ln -s elsewhere mysocket");
                 symlink("elsewhere", exam.join("mysocket")).expect("a link");
-                connects(exam).hint(
+                connects(exam).hint_if(
+                    "mysocket",
                     "connect(2) finds out by itself what is at the path: do \
                      not look before",
                 )
@@ -170,7 +173,13 @@ fn connects(exam: &Exam) -> Checked {
 /// Runs the client where it cannot connect; returns what it prints.
 fn fails(exam: &Exam) -> Checked<Vec<String>> {
     let mut client = exam.start(Client, &[])?;
-    let lines = client.expect_failure()?;
+    let lines = client
+        .expect_failure()
+        .hint_if(
+            "exit code 0",
+            "look at what connect(2) returns, and end with 1 if it has failed",
+        )
+        .hint_if("printed nothing", "say why it ends: perror(3) does in C")?;
     exam.expect(
         lines.iter().any(|line| line.contains("mysocket")),
         "the client to name `mysocket` where it says what is wrong",

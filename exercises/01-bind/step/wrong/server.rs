@@ -4,7 +4,7 @@
 use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::{self, ExitCode};
 use std::thread;
 
@@ -21,6 +21,15 @@ fn main() -> ExitCode {
                 eprintln!("cannot write {name}: {error}");
                 return ExitCode::FAILURE;
             }
+            println!("listening on mysocket");
+            return ExitCode::SUCCESS;
+        }
+        "binds-a-socket-for-datagrams" => {
+            // Such a socket does not listen.
+            let Ok(_socket) = UnixDatagram::bind(name) else {
+                eprintln!("cannot bind {name}");
+                return ExitCode::FAILURE;
+            };
             println!("listening on mysocket");
             return ExitCode::SUCCESS;
         }
