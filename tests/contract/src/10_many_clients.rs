@@ -124,6 +124,58 @@ prints its answer before it sends the next.",
             },
         },
         Promise {
+            id: "loses-nothing",
+            says: "The server keeps all 1000 names that 20 clients set at the \
+                   same time.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut writers = connect_many(exam, 20)?;
+                let name = |writer, number| format!("name{writer}.{number}");
+                // All of them ask before any of them is heard.
+                for (writer, client) in writers.iter_mut().enumerate() {
+                    let requests: String = (0..50)
+                        .map(|number| name(writer, number))
+                        .map(|name| format!("SET {name} of {name}\n"))
+                        .collect();
+                    client.send(requests)?;
+                    client.end();
+                }
+                let hint = "two threads must not change the store at the same \
+                            time: each waits for the lock, and holds it from \
+                            the look to the change. And there is room for \
+                            1000 names";
+                for client in &mut writers {
+                    client.expect_rest("OK\n".repeat(50)).hint(hint)?;
+                }
+                let names = (0..writers.len()).flat_map(|writer| {
+                    (0..50).map(move |number| name(writer, number))
+                });
+                let names: Vec<String> = names.collect();
+                // So few at a time that the kernel keeps all the answers.
+                for names in names.chunks(100) {
+                    let mut reader = exam.connect_as("reader", "mysocket")?;
+                    let requests = names.iter().map(|n| format!("GET {n}\n"));
+                    reader.send(requests.collect::<String>())?;
+                    reader.end();
+                    let answers = reader.rest()?;
+                    let answers = String::from_utf8_lossy(&answers);
+                    let mut answers = answers.lines();
+                    for name in names {
+                        let kept = format!("VALUE of {name}");
+                        let answer = answers.next().unwrap_or("the end");
+                        exam.expect(
+                            answer == kept,
+                            format!("reader| {kept}"),
+                            format!("reader| {answer}"),
+                        )
+                        .hint(hint)?;
+                    }
+                }
+                Ok(())
+            },
+        },
+        Promise {
             id: "bears-the-deaf",
             says: "The server serves the others at once, those who came \
                    before and those who come after, while a client asks for \
@@ -791,6 +843,51 @@ When there is one more, it ends the connection of that client.",
                 all[2].expect_line("good morning").hint(hint)?;
                 all[0].send(" night\n")?;
                 all[2].expect_line("and good night").hint(hint)
+            },
+        },
+        Promise {
+            id: "keeps-lines-whole",
+            says: "The server passes on the lines of two clients that speak at \
+                   the same time whole, and those of each in order.",
+            takes: &[Server],
+            check: |exam| {
+                let _server = exam.server(&[])?;
+                let mut all = chatters(exam, &["anna", "ben", "carl"])?;
+                let lines = |speaker: usize| {
+                    let letter = ["a", "b"][speaker].repeat(100);
+                    (0..QUEUE / 2).map(move |n| format!("{n:02}{letter}"))
+                };
+                let said = |speaker| -> String {
+                    lines(speaker).map(|line| line + "\n").collect()
+                };
+                let said = [said(0), said(1)];
+                // In the middle of a line.
+                let (begun, rest): (Vec<_>, Vec<_>) =
+                    said.iter().map(|said| said.split_at(1000)).unzip();
+                all[0].send(begun[0])?;
+                all[1].send(begun[1])?;
+                pass(Duration::from_millis(50));
+                all[0].send(rest[0])?;
+                all[1].send(rest[1])?;
+                let came = all[2].bytes(said.concat().len())?;
+                let mut to_come = [lines(0).peekable(), lines(1).peekable()];
+                for line in String::from_utf8_lossy(&came).lines() {
+                    let next = to_come
+                        .iter_mut()
+                        .find_map(|lines| lines.next_if(|next| next == line));
+                    exam.expect(
+                        next.is_some(),
+                        "the next line of anna or ben, as it was sent",
+                        format!("carl| {line}"),
+                    )
+                    .hint(
+                        "a line and its newline go into the queue as one, and \
+                         one thread takes them out: what two threads write \
+                         to one stream, or one writes in two parts, mixes. \
+                         See *Two threads, one stream* in chapter 10",
+                    )?;
+                }
+                Ok(())
             },
         },
         Promise {

@@ -126,6 +126,18 @@ fn serve(mut stream: &UnixStream, fault: &str) -> io::Result<()> {
                 }
             }
         };
+        if fault == "does-not-wait-for-the-lock" {
+            let answer = match STORE.try_lock() {
+                Ok(mut shared) => {
+                    // So long that another finds it locked.
+                    thread::sleep(Duration::from_micros(100));
+                    answer(&line, &mut shared)
+                }
+                Err(_) => "ERR busy\n".to_owned(),
+            };
+            stream.write_all(answer.as_bytes())?;
+            continue;
+        }
         let mut shared = STORE.lock().expect("no thread panics with it");
         if fault == "has-a-store-for-each" {
             let answer = answer(&line, &mut own);
