@@ -72,16 +72,19 @@ impl Promise {
                 return Verdict::NotExamined(format!("no {role} was given"));
             }
         }
-        let exam = Exam::new(programs, limit);
-        match catch_unwind(AssertUnwindSafe(|| (self.check)(&exam))) {
+        let examine = || {
+            let exam = Exam::new(programs, limit);
+            (self.check)(&exam).map_err(|mut flaw| {
+                flaw.transcript.extend(exam.later());
+                flaw
+            })
+        };
+        match catch_unwind(AssertUnwindSafe(examine)) {
             Ok(Ok(())) => Verdict::Kept,
             Ok(Err(flaw)) if flaw.is_no_verdict() => {
                 Verdict::NotExamined(flaw.got)
             }
-            Ok(Err(mut flaw)) => {
-                flaw.transcript.extend(exam.later());
-                Verdict::Broken(flaw)
-            }
+            Ok(Err(flaw)) => Verdict::Broken(flaw),
             // What failed is neither the program's nor the contract's: /tmp
             // is full, or there are no more descriptors. It has been printed.
             Err(_) => Verdict::NotExamined("the exam itself failed".into()),
