@@ -26,8 +26,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use crate::course::Course;
 use crate::transcript::{self, Ask, Programs, Transcript};
 
-/// How many transcripts may be played at the same time.
-const MAX_PLAYS: usize = 4;
+/// How many transcripts may be played at the same time: by one reader, in some
+/// windows. One whose page was closed has its place until that shows.
+const MAX_PLAYS: usize = 8;
 
 /// The header with the token.
 const TOKEN: &str = "x-book-token";

@@ -436,7 +436,7 @@ fn leaves_nothing_running_when_it_is_killed() {
 #[test]
 fn plays_a_few_at_the_same_time() {
     let (_repository, server) = serve(WAITS);
-    let plays: Vec<Play> = (0..4).map(|_| server.play(true)).collect();
+    let plays: Vec<Play> = (0..8).map(|_| server.play(true)).collect();
     let body = start("transcript-preface-1", false);
     assert_eq!(server.post_as_page("/_play", &body).status, 429);
     // Pages are served all the same.
