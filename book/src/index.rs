@@ -84,36 +84,65 @@ struct Section {
     links: Vec<(String, String)>,
 }
 
-/// A table as `{{#index WHICH}}` asks for it, as a block of HTML.
-///
-/// # Errors
-///
-/// That there is no such table, or that it would be empty.
-pub(crate) fn html(course: &Course, which: &str) -> Result<String, String> {
-    let sections = sections(course);
-    let entries = match which {
-        "calls" => calls(&sections),
-        "items" => items(course, &sections)?,
-        "errors" => errors(course, &sections),
-        other => {
-            return Err(format!(
-                "`{other}` is no index: there are `calls`, `items` and `errors`"
-            ));
+/// What the chapters of the steps say, read once for all tables of a page.
+pub(crate) struct Index {
+    sections: Vec<Section>,
+    /// The text of `errors.md`.
+    errors: String,
+}
+
+impl Index {
+    pub(crate) fn read(course: &Course) -> Self {
+        // What is wrong with the chapters is told elsewhere.
+        let chapters = pages::chapters(course).unwrap_or_default();
+        let mut sections = Vec::new();
+        let mut errors = String::new();
+        for chapter in chapters {
+            let stem = chapter.file.file_stem().unwrap_or_default();
+            if let Some(step) = course.step(&stem.to_string_lossy()) {
+                read(course, step, &chapter.text, &mut sections);
+            } else if stem == "errors" {
+                errors = chapter.text;
+            }
         }
-    };
-    if entries.is_empty() {
-        return Err(format!("no chapter has anything for `{which}`"));
+        Self { sections, errors }
     }
-    // As a reader sees them: `accept` before `accept4`.
-    let mut entries: Vec<_> = entries.into_iter().collect();
-    entries.sort_by_key(|(term, _)| {
-        term.replace("<code>", "").replace("</code>", "\0")
-    });
-    let mut html = String::from("<ul class=\"index\">\n");
-    for (term, places) in entries {
-        html += &format!("<li>{term} <span>{}</span></li>\n", links(&places));
+
+    /// A table as `{{#index WHICH}}` asks for it, as a block of HTML.
+    ///
+    /// # Errors
+    ///
+    /// That there is no such table, or that it would be empty.
+    pub(crate) fn html(
+        &self,
+        course: &Course,
+        which: &str,
+    ) -> Result<String, String> {
+        let entries = match which {
+            "calls" => calls(&self.sections),
+            "items" => items(course, &self.sections)?,
+            "errors" => errors(&self.errors, &self.sections),
+            other => {
+                return Err(format!(
+                    "`{other}` is no index: there are `calls`, `items` and `errors`"
+                ));
+            }
+        };
+        if entries.is_empty() {
+            return Err(format!("no chapter has anything for `{which}`"));
+        }
+        // As a reader sees them: `accept` before `accept4`.
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        entries.sort_by_key(|(term, _)| {
+            term.replace("<code>", "").replace("</code>", "\0")
+        });
+        let mut html = String::from("<ul class=\"index\">\n");
+        for (term, places) in entries {
+            html +=
+                &format!("<li>{term} <span>{}</span></li>\n", links(&places));
+        }
+        Ok(html + "</ul>\n")
     }
-    Ok(html + "</ul>\n")
 }
 
 /// Links to the first place in each chapter; the first of all says where it is.
@@ -135,22 +164,6 @@ fn links(places: &BTreeSet<Place>) -> String {
         });
     }
     links.join(", ")
-}
-
-/// What the chapters of the steps say, by headings.
-fn sections(course: &Course) -> Vec<Section> {
-    let Ok(chapters) = pages::chapters(course) else {
-        // What is wrong with them is told elsewhere.
-        return Vec::new();
-    };
-    let mut sections = Vec::new();
-    for chapter in &chapters {
-        let stem = chapter.file.file_stem().unwrap_or_default();
-        if let Some(step) = course.step(&stem.to_string_lossy()) {
-            read(course, step, &chapter.text, &mut sections);
-        }
-    }
-    sections
 }
 
 fn read(course: &Course, step: &Step, text: &str, all: &mut Vec<Section>) {
@@ -452,10 +465,7 @@ fn is_rest_of_use(code: &str) -> bool {
 
 /// The sections of `errors.md`, with the names that its first paragraph gives
 /// the error.
-fn errors(course: &Course, sections: &[Section]) -> Entries {
-    let chapters = pages::chapters(course).unwrap_or_default();
-    let page = chapters.iter().find(|page| page.file.ends_with("errors.md"));
-    let text = page.map_or("", |page| &page.text);
+fn errors(text: &str, sections: &[Section]) -> Entries {
     let mut entries = Entries::new();
     let before_tables = text.split("\n## What our own").next().unwrap_or("");
     for section in before_tables.split("\n## ").skip(1) {
@@ -569,7 +579,7 @@ mod tests {
     #[test]
     fn nothing_is_missing_that_the_steps_use_of_std() {
         let course = here();
-        let sections = sections(&course);
+        let sections = Index::read(&course).sections;
         let items = items(&course, &sections).unwrap();
         let mut seen = 0;
         for step in &course.steps {
@@ -600,6 +610,7 @@ mod tests {
     #[test]
     fn each_thing_leads_to_where_it_is() {
         let course = here();
+        let index = Index::read(&course);
         for (which, term, first, other) in [
             ("calls", "accept4", "02-accept.html#look-underneath", "05-read"),
             ("items", "UnixListener::bind", "01-bind.html#the-program", ""),
@@ -607,13 +618,13 @@ mod tests {
             ("items", "::set_read_timeout", "11-limits.html", "12-failures"),
             ("errors", "ECONNREFUSED", "03-connect.html", "errors.html#conn"),
         ] {
-            let html = html(&course, which).unwrap();
+            let html = index.html(&course, which).unwrap();
             let row = html.lines().find(|line| line.contains(term)).unwrap();
             let (_, links) = row.split_once("<span>").unwrap();
             assert!(links.contains(first), "{row}\nwithout {first}");
             assert!(row.contains(other), "{row}\nwithout {other}");
         }
-        let error = html(&course, "words").unwrap_err();
+        let error = index.html(&course, "words").unwrap_err();
         assert!(error.contains("`words` is no index"), "{error}");
     }
 

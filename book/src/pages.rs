@@ -10,7 +10,7 @@
 //! `{{#contract}}` shows what the programs of the chapter's step must do, and
 //! `{{#exercise any-path}}` what the exercise before it asks for (see
 //! [`exercise`]). `{{#index calls}}` and the like show where things are (see
-//! [`index`]). A fence is one of
+//! [`Index`]). A fence is one of
 //!
 //! - `console`: a transcript;
 //! - `rust,not-from-a-step`: a whole program that compiles, or, with
@@ -19,6 +19,7 @@
 //!
 //! All else stops the build: see [`process`].
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
@@ -40,7 +41,7 @@ use crate::contracts;
 use crate::course::Course;
 use crate::diagram;
 use crate::exercise::{self, Exercise};
-use crate::index;
+use crate::index::Index;
 use crate::links::{self, Outline};
 use crate::listing::{Listing, hand_typed_html};
 use crate::matrix::{self, Headings, Played};
@@ -258,6 +259,8 @@ struct Reader<'a> {
     text: &'a str,
     problems: &'a mut Vec<Problem>,
     page: Page,
+    /// What its indexes are made from, if it has any.
+    index: OnceCell<Index>,
     /// The transcripts, each with the headings that it stands under.
     played: Vec<Played>,
     /// Those that stand above what is read.
@@ -306,6 +309,7 @@ impl<'a> Reader<'a> {
             text: &chapter.text,
             problems,
             page,
+            index: OnceCell::new(),
             played: Vec::new(),
             headings: Headings::default(),
             replacements: Vec::new(),
@@ -621,7 +625,8 @@ impl<'a> Reader<'a> {
                     .to_owned())
             }
             ["index", which] => {
-                index::html(self.course, which).map(Directive::Html)
+                let index = self.index.get_or_init(|| Index::read(self.course));
+                index.html(self.course, which).map(Directive::Html)
             }
             ["contract"] => {
                 contracts::of_step(self.course, &self.slug).map(Directive::Html)
