@@ -127,7 +127,7 @@ fn a_program_that_keeps_every_promise_passes() {
     let says = [
         "Step 1 · server: ",
         "✓ The server prints `listening on mysocket`",
-        "All 9 promises are kept.",
+        "All 10 promises are kept.",
     ];
     let text = expect(&course, &check, 0, &says);
     assert!(!text.contains('✗'), "{text}");
@@ -281,7 +281,7 @@ fn a_record_that_cannot_be_read_is_left_alone() {
         expect(&course, &["hint", "1.1"], 1, &says);
         // What was found out about the program stands.
         let check = ["check", "1", "--server", &step1()];
-        let says = [says[0], says[1], "All 9 promises", "this is not kept"];
+        let says = [says[0], says[1], "All 10 promises", "this is not kept"];
         expect(&course, &check, 0, &says);
         assert_eq!(course.read("work/progress.toml"), wrong);
     }
