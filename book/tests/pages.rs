@@ -753,3 +753,26 @@ fn a_terminal_shows_each_error_of_the_appendix() {
         .collect();
     assert_eq!(unseen, Vec::<&str>::new());
 }
+
+#[test]
+fn each_term_of_the_glossary_leads_to_where_it_is_said() {
+    let course = Course::here().unwrap();
+    let folder = course.root.join("book/chapters");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let glossary = read("glossary.md");
+    let entries: Vec<&str> = glossary.split("\n\n").skip(1).collect();
+    assert!(entries.len() > 30, "{}", entries.len());
+    for entry in &entries {
+        let (terms, rest) = entry.split_once("\n: ").unwrap();
+        let term = terms.split(", ").next().unwrap().to_lowercase();
+        let (_, link) = rest.rsplit_once("](").unwrap_or_else(|| {
+            panic!("{term} leads nowhere");
+        });
+        let file = link.split(['#', ')']).next().unwrap();
+        let chapter = read(file).replace('\n', " ").to_lowercase();
+        assert!(chapter.contains(&term), "{file} does not say {term}");
+    }
+    let terms: Vec<String> =
+        entries.iter().map(|entry| entry.to_lowercase()).collect();
+    assert!(terms.is_sorted(), "by the alphabet");
+}
