@@ -225,21 +225,25 @@ prints its answer before it sends the next.",
                 let mut server = exam.server(&[])?;
                 let mut witness = exam.connect_as("witness", "mysocket")?;
                 ask(&mut witness, "SET color blue", "OK")?;
-                deaf_client(exam)?.close();
-                let mut half = exam.connect_as("half", "mysocket")?;
-                half.send("DEL color")?;
-                half.close();
-                // Time to do what should not be done.
-                pass(Duration::from_millis(100));
                 let hint = "an error of one client ends its conversation, and \
                             nothing else: print it in the client's own \
                             thread, and go on";
+                deaf_client(exam)?.close();
+                let mut half =
+                    exam.connect_as("half", "mysocket").hint(hint)?;
+                half.send("DEL color").hint(hint)?;
+                half.close();
+                // Time to do what should not be done.
+                pass(Duration::from_millis(100));
                 server.expect_runs().hint(hint)?;
-                ask(&mut witness, "GET color", "VALUE blue").hint(
-                    "what ends without a newline is no request: it may be the \
-                     beginning of a longer one",
-                )?;
-                let mut client = exam.connect("mysocket")?;
+                ask(&mut witness, "GET color", "VALUE blue")
+                    .hint_if(
+                        "NONE",
+                        "what ends without a newline is no request: it may be \
+                         the beginning of a longer one",
+                    )
+                    .hint_if("connection", hint)?;
+                let mut client = exam.connect("mysocket").hint(hint)?;
                 ask(&mut client, "GET color", "VALUE blue").hint(hint)
             },
         },
