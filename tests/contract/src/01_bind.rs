@@ -231,8 +231,9 @@ fn expect_refusal(exam: &Exam) -> Checked {
         .expect_failure()
         .hint_if(
             "exit code 0",
-            "it must not take the name from whatever has it: bind(2) fails \
-             there, and that error is what the server has to report",
+            "bind(2) fails there, and that is what the server has to report, \
+             with exit code 1. If it did not fail, the name was taken from \
+             whatever has it",
         )
         .hint_if("it still runs", "if it cannot bind, there is nothing to do")
         .hint_if("exit code 255", "-1 from `main` is the exit code 255")

@@ -1,6 +1,8 @@
 //! Chapter 4: writing, all of it.
 
 use std::io::{ErrorKind, Write};
+use std::thread;
+use std::time::Duration;
 
 use crate::Role::{Client, Server};
 use crate::flaw::Hint;
@@ -15,7 +17,7 @@ const STEP: Contract = Contract {
 connects to `mysocket`, prints `connected to mysocket`, writes `Hello?` N times,
 with nothing in between and nothing after it, prints `wrote 6 bytes`, or how
 many they were, and ends with exit code 0. N is a number from 0 to 65535;
-without it, 1; an empty argument is none.",
+without it, 1; an empty argument is no number.",
     promises: &[
         Promise {
             id: "writes-hello",
@@ -115,6 +117,12 @@ without it, 1; an empty argument is none.",
                 let mut server = door.accept()?;
                 exam.note("server: reads nothing yet");
                 client.expect_asleep()?;
+                // For longer than a short timeout of its own.
+                thread::park_timeout(Duration::from_millis(300));
+                client.expect_runs().hint(
+                    "a write that finds no room waits: no timeout, and no \
+                     socket that does not block",
+                )?;
                 expect_hellos(exam, &server.rest()?)?;
                 has_written(exam, &mut client, MOST * 6)
             },

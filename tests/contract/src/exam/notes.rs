@@ -38,7 +38,7 @@ impl Notes {
 
     pub fn add(&self, line: &str) {
         let folder = format!("{}/", self.folder.display());
-        let line = shortened(&line.replace(&folder, ""));
+        let line = shortened(&harmless(&line.replace(&folder, "")));
         self.lines.lock().expect("nobody panics with it").push(line);
     }
 
@@ -72,8 +72,11 @@ impl Notes {
                 transcript.push(format!("{name}: runs, and waits in {call}"));
             }
         }
-        let expected = shortened(&expected.into());
-        let got = shortened(&got.into());
+        let shown = |text: String| {
+            let lines: Vec<String> = text.lines().map(harmless).collect();
+            shortened(&lines.join("\n"))
+        };
+        let (expected, got) = (shown(expected.into()), shown(got.into()));
         Flaw {
             expected,
             got,
@@ -82,6 +85,20 @@ impl Notes {
             has_crashed: false,
         }
     }
+}
+
+/// A line that does nothing to the terminal on which it is shown: a program
+/// may print what a client has sent.
+fn harmless(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    for c in line.chars() {
+        match c {
+            '\t' => shown.push(c),
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// A line without what is too much of it.
@@ -149,6 +166,16 @@ fn waits_in(id: i32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_does_nothing_to_the_terminal() {
+        let notes = Notes::new(Path::new("/tmp"), Duration::ZERO);
+        notes.add("server| a\x1b[2Jb\u{9b}0m");
+        let report = notes.flaw("\x07", "x\r\x1b]0;y\ny").to_string();
+        let is_plain = |c: char| c == '\n' || !c.is_control();
+        assert!(report.chars().all(is_plain), "{report:?}");
+        assert!(report.contains(r"server| a\u{1b}[2Jb\u{9b}0m"), "{report}");
+    }
 
     #[test]
     fn a_report_has_no_endless_lines() {

@@ -393,7 +393,8 @@ const KEPT_BACK: &str = "if it has printed that, it did not arrive: into a \
                          pipe, most languages keep output back until there is \
                          much of it. Flush after each line (Python: `print(…, \
                          flush=True)`; C: `setvbuf(stdout, NULL, _IOLBF, 0)`; \
-                         Rust does so by itself)";
+                         Rust's `println!` does so by itself, `print!` and a \
+                         `BufWriter` do not)";
 
 fn is_crash(line: &str) -> bool {
     line.contains("panicked at") || line.contains("Traceback (most recent")
