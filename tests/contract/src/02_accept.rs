@@ -303,7 +303,7 @@ fn survives_a_failed_accept(exam: &Exam) -> Checked {
             Ok(client) => clients.push(client),
             Err(flaw) => {
                 server.expect_runs().hint(GO_ON)?;
-                return Err(flaw);
+                return Err(flaw).hint(GO_ON);
             }
         }
         let line = server
